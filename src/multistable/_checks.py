@@ -1,0 +1,38 @@
+"""Checks of arguments, made at the call and before any work."""
+
+import math
+import numbers
+
+import torch
+from torch import Tensor
+
+
+def check_positive_int(name: str, value: int) -> None:
+    """Raise unless `value` is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise unless `value` is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be finite and above 0, got {value}")
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raise unless `value` lies in (0, 1]."""
+    check_positive(name, value)
+    if value > 1:
+        raise ValueError(f"{name} must lie in (0, 1], got {value}")
+
+
+def check_finite(name: str, values: Tensor) -> None:
+    """Raise if `values` holds NaN or infinity."""
+    finite = torch.isfinite(values)
+    if not finite.all():
+        bad = values.numel() - int(finite.sum())
+        raise ValueError(f"{name} must be finite, got {bad} NaN or infinite values of {values.numel()}")
