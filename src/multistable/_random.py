@@ -1,0 +1,41 @@
+"""Randomness from explicit generators; the global random state is left as it was."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["as_generator", "draw_seed", "forked_rng"]
+
+
+def as_generator(generator: torch.Generator | int | None) -> torch.Generator:
+    """A generator of its own: the one given, or one seeded with the integer given, or with torch's initial seed.
+
+    Raises:
+        TypeError: `generator` is none of these.
+    """
+    if isinstance(generator, torch.Generator):
+        return generator
+    if generator is None:
+        return torch.Generator().manual_seed(torch.initial_seed())
+    if isinstance(generator, bool) or not isinstance(generator, int):
+        raise TypeError(f"generator must be a torch.Generator, an int or None, got {type(generator).__name__}")
+    return torch.Generator().manual_seed(generator)
+
+
+def draw_seed(generator: torch.Generator) -> int:
+    """A seed drawn from `generator`."""
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+
+@contextmanager
+def forked_rng(devices: Iterable[torch.device], generator: torch.Generator) -> Iterator[None]:
+    """Seed torch's global generators from `generator` for a block of foreign code, and put them back after it."""
+    cuda = [device for device in devices if device.type == "cuda"]
+    seed = draw_seed(generator)
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        for device in cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

@@ -1,0 +1,36 @@
+"""Recurrent modules as maps s' = f(s, u).
+
+`dynamics(module)` lists the recurrent layers in any module, `stacks(module)` groups them by the module they belong to, and
+`register` adds types of your own.
+
+Example:
+    >>> import torch
+    >>> from multistable.dynamics import dynamics
+    >>> (layer,) = dynamics(torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.GRU(3, 8)))
+    >>> layer.name
+    '1.l0'
+    >>> layer.step(torch.zeros(4, 8), torch.ones(4, 3)).shape
+    torch.Size([4, 8])
+"""
+
+from multistable.dynamics.base import CHUNK, Dynamics
+from multistable.dynamics.calls import Sequences
+from multistable.dynamics.record import record
+from multistable.dynamics.registry import Adapter, adapter_of, dynamics, find, register, stacks
+from multistable.dynamics.stack import Stack
+from multistable.dynamics.trajectory import states_at
+
+__all__ = [
+    "CHUNK",
+    "Adapter",
+    "Dynamics",
+    "Sequences",
+    "Stack",
+    "adapter_of",
+    "dynamics",
+    "find",
+    "record",
+    "register",
+    "stacks",
+    "states_at",
+]

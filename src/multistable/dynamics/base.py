@@ -1,0 +1,115 @@
+"""`Dynamics`: a recurrent layer seen as a map on flat states."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["CHUNK", "Dynamics"]
+
+CHUNK = 120
+"""Steps that `hold` runs at a time: enough to make one matrix product of them, few enough to stay in the cache."""
+
+
+class Dynamics(ABC):
+    """One recurrent layer in one direction, or a stack of them, as the map s' = f(s, u).
+
+    The state s is flat: all that the layer carries from step to step, the output first (for an LSTM h, then c). The
+    parameters are the module's own, so gradients land where an optimiser looks for them.
+
+    Subclasses define `step` and `parameters`; a type with a fast kernel overrides `scan` and `scan_constant` too.
+
+    Attributes:
+        name: where the layer stands in the module that was searched, as in `"encoder.rnn.l0"`.
+        input_size: I, the features of an input.
+        state_size: S, the length of the flat state.
+        output_size: O, how many of the state's first entries the layer passes on.
+        reverse: whether the layer reads sequences from their end.
+    """
+
+    def __init__(
+        self, name: str, input_size: int, state_size: int, output_size: int | None = None, *, reverse: bool = False
+    ) -> None:
+        self.name = name
+        self.input_size = input_size
+        self.state_size = state_size
+        self.output_size = state_size if output_size is None else output_size
+        self.reverse = reverse
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, input_size={self.input_size}, state_size={self.state_size})"
+
+    @abstractmethod
+    def parameters(self) -> Sequence[nn.Parameter]:
+        """The parameters that f depends on."""
+
+    @abstractmethod
+    def step(self, s: Tensor, u: Tensor) -> Tensor:
+        """One step, (B, S), (B, I) -> (B, S), in plain tensor operations: works under `torch.func` and in float64."""
+
+    def output(self, s: Tensor) -> Tensor:
+        """What the layer passes on in state `s`, (B, S) -> (B, O)."""
+        return s[:, : self.output_size]
+
+    def zero_state(self, batch_size: int) -> Tensor:
+        """The state that torch's layers start from, (B, S), in the parameters' dtype and on their device."""
+        return self.parameters()[0].new_zeros(batch_size, self.state_size)
+
+    def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Go through sequences of equal length, (T, B, I), (B, S) -> outputs (T, B, O) and the last state (B, S)."""
+        outputs = []
+        for u in inputs.unbind():
+            s = self.step(s, u)
+            outputs.append(self.output(s))
+        return torch.stack(outputs), s
+
+    def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
+        """`scan` under one constant input, u (I,) -> outputs (steps, B, O) and the last state (B, S)."""
+        return self.scan(u.expand(steps, len(s), -1), s)
+
+    def run(self, inputs: Tensor, s: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
+        """The state each sequence leads to after its own number of steps.
+
+        Args:
+            inputs: (T, B, I).
+            s: the state to start from, (B, S); zeros by default.
+            lengths: how many steps to take of each sequence, (B,), each in 1..T; all T by default.
+
+        Returns:
+            The states, (B, S).
+        """
+        if s is None:
+            s = self.zero_state(inputs.shape[1])
+        if lengths is None:
+            return self.scan(inputs, s)[1]
+        check_lengths(lengths, *inputs.shape[:2])
+        # Longest first, so that the sequences still running are always the first rows. Each segment ends where at least
+        # one sequence does: no step behind a sequence's end is computed, and all of a segment's rows run equally long.
+        lengths, order = lengths.sort(descending=True, stable=True)
+        ends, ending = torch.unique(lengths, return_counts=True)
+        durations = torch.diff(ends, prepend=ends.new_zeros(1)).tolist()
+        inputs = inputs[: int(ends[-1]), order.to(inputs.device)]
+        s = s[order.to(s.device)]
+        ended = []
+        for segment, count in zip(inputs.split(durations), ending.tolist(), strict=True):
+            _, s = self.scan(segment[:, : len(s)], s)
+            ended.append(s[len(s) - count :])
+            s = s[: len(s) - count]
+        return torch.cat(ended[::-1])[order.argsort().to(s.device)]
+
+    def hold(self, s: Tensor, u: Tensor, steps: int) -> Tensor:
+        """The state after `steps` steps under the constant input `u`, (B, S), (I,) -> (B, S)."""
+        while steps > 0:
+            chunk = min(CHUNK, steps)
+            _, s = self.scan_constant(u, chunk, s)
+            steps -= chunk
+        return s
+
+
+def check_lengths(lengths: Tensor, longest: int, batch_size: int) -> None:
+    """Raise unless `lengths` is (batch_size,) with every entry in 1..longest."""
+    if lengths.shape != (batch_size,):
+        raise ValueError(f"lengths must have shape ({batch_size},), got {tuple(lengths.shape)}")
+    if len(lengths) == 0 or int(lengths.min()) < 1 or int(lengths.max()) > longest:
+        raise ValueError(f"lengths must lie in 1..{longest}, got {lengths.tolist()}")

@@ -1,0 +1,186 @@
+"""Which modules are recurrent, and how each is seen as `Dynamics`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from torch import Tensor, nn
+
+from multistable.dynamics.base import Dynamics
+from multistable.dynamics.calls import Sequences, read_cell_call, read_layer_call
+from multistable.dynamics.custom import CustomDynamics, Layout, read_custom_call
+from multistable.dynamics.stack import Stack
+from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDynamics, TorchDynamics
+
+__all__ = ["Adapter", "adapter_of", "dynamics", "register", "stacks"]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """How one type of recurrent module is seen.
+
+    Attributes:
+        layers: the module's `Dynamics`, layer by layer, given the module and a prefix for their names.
+        read: a call's first two arguments (inputs, state), read as sequences.
+        input_size: the features of an input.
+        is_cell: whether a call takes a single step.
+    """
+
+    layers: Callable[[Any, str], list[list[Dynamics]]]
+    read: Callable[[Any, Any, Any], Sequences]
+    input_size: Callable[[Any], int]
+    is_cell: bool
+
+
+_ADAPTERS: dict[type[nn.Module], Adapter] = {}
+
+
+def stacks(module: nn.Module) -> list[Stack]:
+    """The recurrent modules in `module`, each as a `Stack`, in the order of `module.named_modules()`.
+
+    Raises:
+        TypeError: `module` is not an `nn.Module`.
+        ValueError: nothing in it is recurrent.
+    """
+    return [stack for stack, _ in find(module)]
+
+
+def dynamics(module: nn.Module) -> list[Dynamics]:
+    """Every recurrent layer and direction found in `module`.
+
+    Found are the layers of `nn.RNN`, `nn.GRU` and `nn.LSTM`, the cells `nn.RNNCell`, `nn.GRUCell` and `nn.LSTMCell`, and
+    the types added with `register`, whether `module` is one of them or holds them. They share the module's parameters.
+
+    Args:
+        module: any module.
+
+    Returns:
+        The layers, lowest first within a module, named by where they stand (`"rnn.l0"`, `"rnn.l0_reverse"`).
+
+    Raises:
+        TypeError: `module` is not an `nn.Module`.
+        ValueError: nothing in it is recurrent.
+
+    Example:
+        >>> import torch
+        >>> from multistable.dynamics import dynamics
+        >>> dynamics(torch.nn.GRU(3, 8, num_layers=2))
+        [GRUDynamics('l0', input_size=3, state_size=8), GRUDynamics('l1', input_size=8, state_size=8)]
+    """
+    return [part for stack in stacks(module) for part in stack.parts]
+
+
+def find(module: nn.Module) -> list[tuple[Stack, nn.Module]]:
+    """The recurrent modules in `module`, each as a `Stack` and as it is; raises as `stacks` does."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be an nn.Module, got {type(module).__name__}")
+    found = list(_search(module, "", set()))
+    if not found:
+        known = ", ".join(sorted(kind.__name__ for kind in _ADAPTERS))
+        raise ValueError(
+            f"module must be or hold a recurrent layer, got {type(module).__name__} without one; known are {known} "
+            "(multistable.dynamics.register adds a type)"
+        )
+    return found
+
+
+def adapter_of(module: nn.Module) -> Adapter | None:
+    """How `module` itself is seen as recurrent; None if it is not."""
+    return next((_ADAPTERS[kind] for kind in type(module).__mro__ if kind in _ADAPTERS), None)
+
+
+def register(
+    module_type: type[nn.Module],
+    step: Callable[[Any, Tensor, Tensor], Tensor],
+    *,
+    input_size: Callable[[Any], int] = attrgetter("input_size"),
+    state_size: Callable[[Any], int] = attrgetter("hidden_size"),
+    output_size: Callable[[Any], int] | None = None,
+    layout: Layout = "step",
+) -> None:
+    """Make a recurrent module of your own known, so that `measure`, `warmup` and all else find it in any model.
+
+    Args:
+        module_type: the type; subclasses are found too.
+        step: the map (module, s, u) -> s' on (B, S) and (B, I), in plain tensor operations.
+        input_size: I, given the module; by default its attribute `input_size`.
+        state_size: S, given the module; by default its attribute `hidden_size`.
+        output_size: how many of the state's first entries are the output; by default all of them.
+        layout: how a model calls the module: `"step"` for `module(u, state)` with u (B, I), `"time_first"` and
+            `"batch_first"` for `module(inputs, state)` with inputs (T, B, I) and (B, T, I). The state is left out, None, a
+            tensor (B, S), or a tuple of tensors that make up s side by side.
+
+    Raises:
+        TypeError: `module_type` is not a type of module.
+        ValueError: `layout` is none of the three.
+
+    Example:
+        >>> import torch
+        >>> from multistable.dynamics import dynamics, register
+        >>> class LeakyCell(torch.nn.Module):
+        ...     def __init__(self, input_size, hidden_size):
+        ...         super().__init__()
+        ...         self.input_size, self.hidden_size = input_size, hidden_size
+        ...         self.mix = torch.nn.Linear(input_size + hidden_size, hidden_size)
+        ...
+        ...     def forward(self, u, s):
+        ...         return 0.9 * s + 0.1 * self.mix(torch.cat([u, s], -1)).tanh()
+        >>> register(LeakyCell, lambda cell, s, u: cell(u, s))
+        >>> dynamics(LeakyCell(2, 8))
+        [CustomDynamics('cell', input_size=2, state_size=8)]
+    """
+    if not (isinstance(module_type, type) and issubclass(module_type, nn.Module)):
+        raise TypeError(f"module_type must be a type of nn.Module, got {module_type!r}")
+    if layout not in ("step", "time_first", "batch_first"):
+        raise ValueError(f"layout must be 'step', 'time_first' or 'batch_first', got {layout!r}")
+
+    def layers(module: nn.Module, prefix: str) -> list[list[Dynamics]]:
+        out = None if output_size is None else output_size(module)
+        name = prefix or ("cell" if layout == "step" else "layer")
+        return [[CustomDynamics(module, step, name, input_size(module), state_size(module), out)]]
+
+    def read(module: nn.Module, inputs: Any, state: Any) -> Sequences:
+        return read_custom_call(module, inputs, state, input_size(module), layout)
+
+    _ADAPTERS[module_type] = Adapter(layers, read, input_size, is_cell=layout == "step")
+
+
+def _search(module: nn.Module, name: str, seen: set[nn.Module]) -> Any:
+    """Depth first; what a recurrent module is made of is not searched."""
+    if module in seen:
+        return
+    seen.add(module)
+    adapter = adapter_of(module)
+    if adapter is not None:
+        yield Stack(name, adapter.layers(module, name)), module
+        return
+    for child_name, child in module.named_children():
+        yield from _search(child, f"{name}.{child_name}" if name else child_name, seen)
+
+
+def _register_layers(module_type: type[nn.RNNBase], kind: type[TorchDynamics]) -> None:
+    def layers(module: nn.RNNBase, prefix: str) -> list[list[Dynamics]]:
+        directions = ("", "_reverse") if module.bidirectional else ("",)
+        start = f"{prefix}." if prefix else ""
+        return [
+            [kind(module, f"_l{k}{direction}", f"{start}l{k}{direction}") for direction in directions]
+            for k in range(module.num_layers)
+        ]
+
+    _ADAPTERS[module_type] = Adapter(layers, read_layer_call, attrgetter("input_size"), is_cell=False)
+
+
+def _register_cell(module_type: type[nn.RNNCellBase], kind: type[TorchDynamics]) -> None:
+    def layers(module: nn.RNNCellBase, prefix: str) -> list[list[Dynamics]]:
+        return [[kind(module, "", prefix or "cell")]]
+
+    _ADAPTERS[module_type] = Adapter(layers, read_cell_call, attrgetter("input_size"), is_cell=True)
+
+
+_register_layers(nn.RNN, RNNDynamics)
+_register_layers(nn.GRU, GRUDynamics)
+_register_layers(nn.LSTM, LSTMDynamics)
+_register_cell(nn.RNNCell, RNNDynamics)
+_register_cell(nn.GRUCell, GRUDynamics)
+_register_cell(nn.LSTMCell, LSTMDynamics)

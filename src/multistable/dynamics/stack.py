@@ -1,0 +1,129 @@
+"""`Stack`: the recurrent layers of one module as one map."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from multistable.dynamics.base import Dynamics, check_lengths
+
+__all__ = ["Stack"]
+
+
+class Stack(Dynamics):
+    """Layers on top of each other, each of one or more parts side by side (directions, or halves).
+
+    The parts of a layer receive the same input and pass on their outputs side by side. The flat state is that of all
+    parts, one after the other from the lowest layer up.
+
+    As a map, (s, u) -> s', the stack takes one step everywhere: each layer receives the new output of the one below.
+    `run` goes through sequences as the module does, so that in a bidirectional stack the reverse parts read from the
+    end; `step`, `scan` and `hold` drive both directions forwards in their own time.
+
+    Args:
+        name: the module's name in the model that was searched.
+        layers: the parts of each layer, from the lowest layer up.
+    """
+
+    def __init__(self, name: str, layers: Sequence[Sequence[Dynamics]]) -> None:
+        self.layers = tuple(tuple(parts) for parts in layers)
+        self.parts = tuple(part for parts in self.layers for part in parts)
+        super().__init__(
+            name,
+            input_size=self.parts[0].input_size,
+            state_size=sum(part.state_size for part in self.parts),
+            output_size=sum(part.output_size for part in self.layers[-1]),
+        )
+
+    def parameters(self) -> Sequence[nn.Parameter]:
+        return [parameter for part in self.parts for parameter in part.parameters()]
+
+    def split(self, s: Tensor) -> tuple[Tensor, ...]:
+        """The states of the parts, (B, S) -> one (B, S_k) for each."""
+        states: tuple[Tensor, ...] = s.split([part.state_size for part in self.parts], dim=1)
+        return states
+
+    def output(self, s: Tensor) -> Tensor:
+        top = self.split(s)[-len(self.layers[-1]) :]
+        return torch.cat([part.output(state) for part, state in zip(self.layers[-1], top, strict=True)], -1)
+
+    def step(self, s: Tensor, u: Tensor) -> Tensor:
+        states = []
+        for parts, befores in self._with_states(s):
+            afters = [part.step(before, u) for part, before in zip(parts, befores, strict=True)]
+            u = torch.cat([part.output(after) for part, after in zip(parts, afters, strict=True)], -1)
+            states += afters
+        return torch.cat(states, -1)
+
+    def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        return self._climb(self._with_states(s), inputs, [])
+
+    def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
+        layers = self._with_states(s)
+        parts, befores = next(layers)
+        lowest = [part.scan_constant(u, steps, before) for part, before in zip(parts, befores, strict=True)]
+        outputs = torch.cat([out for out, _ in lowest], -1)
+        return self._climb(layers, outputs, [state for _, state in lowest])
+
+    def run(self, inputs: Tensor, s: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
+        if not any(part.reverse for part in self.parts):
+            return super().run(inputs, s, lengths)
+        if lengths is None:
+            lengths = torch.full((inputs.shape[1],), len(inputs))
+        return self.reach(inputs, lengths, lengths, s)
+
+    def reach(self, inputs: Tensor, lengths: Tensor, prefixes: Tensor, s: Tensor | None = None) -> Tensor:
+        """The states that prefixes of whole sequences lead to.
+
+        Without reverse parts this is `run` to the prefixes' ends. A reverse part's prefix is the sequence's end, and the
+        layers above it receive what it makes of the whole sequence.
+
+        Args:
+            inputs: (T, B, I).
+            lengths: the sequences' own lengths, (B,), each in 1..T.
+            prefixes: how many steps each part takes, (B,), each at most the sequence's length.
+            s: the state to start from, (B, S); zeros by default.
+
+        Returns:
+            The states, (B, S).
+        """
+        if not any(part.reverse for part in self.parts):
+            return self.run(inputs, s, prefixes)
+        check_lengths(lengths, *inputs.shape[:2])
+        s = self.zero_state(inputs.shape[1]) if s is None else s
+        states = []
+        for parts, befores in self._with_states(s):
+            outputs = []
+            for part, before in zip(parts, befores, strict=True):
+                seen = _flip(inputs, lengths) if part.reverse else inputs
+                states.append(part.run(seen, before, prefixes))
+                if parts is not self.layers[-1]:
+                    made, _ = part.scan(seen, before)
+                    outputs.append(_flip(made, lengths) if part.reverse else made)
+            inputs = torch.cat(outputs, -1) if outputs else inputs
+        return torch.cat(states, -1)
+
+    def _with_states(self, s: Tensor) -> Iterator[tuple[tuple[Dynamics, ...], tuple[Tensor, ...]]]:
+        states = self.split(s)
+        for parts in self.layers:
+            yield parts, states[: len(parts)]
+            states = states[len(parts) :]
+
+    @staticmethod
+    def _climb(
+        layers: Iterator[tuple[tuple[Dynamics, ...], tuple[Tensor, ...]]], inputs: Tensor, states: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Scan each layer over the outputs of the one below."""
+        for parts, befores in layers:
+            scans = [part.scan(inputs, before) for part, before in zip(parts, befores, strict=True)]
+            inputs = torch.cat([outputs for outputs, _ in scans], -1)
+            states += [state for _, state in scans]
+        return inputs, torch.cat(states, -1)
+
+
+def _flip(sequences: Tensor, lengths: Tensor) -> Tensor:
+    """Turn each sequence of (T, B, F) around within its own length; what lies behind it stays."""
+    time = torch.arange(len(sequences), device=sequences.device)[:, None]
+    lengths = lengths.to(sequences.device)
+    source = torch.where(time < lengths, lengths - 1 - time, time)
+    return sequences.gather(0, source[:, :, None].expand_as(sequences))
