@@ -1,0 +1,175 @@
+"""Batches from whatever a user passes as `inputs`."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_sequence
+from torch.utils.data import Dataset, IterableDataset, default_collate
+
+from multistable._checks import check_finite
+from multistable._random import forked_rng
+from multistable.dynamics import Adapter, Sequences, adapter_of, record
+from multistable.dynamics.calls import check_inputs, full_lengths
+
+__all__ = ["batches", "received"]
+
+
+def batches(
+    module: nn.Module, inputs: Any, batch_size: int, generator: torch.Generator, *, endless: bool
+) -> Iterator[Any]:
+    """Draw batches for `module` from `inputs`.
+
+    For a recurrent module a batch is `Sequences`; for any other module it is what the module's forward takes.
+
+    Args:
+        module: a recurrent module, or a model that holds some.
+        inputs: for a recurrent module a tensor in the module's own layout, a list of (T_i, I) tensors, or a
+            `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword arguments). For either
+            also a map-style `Dataset` of single sequences, a `DataLoader` or another iterable of batches (of tuples the
+            first element is taken), or a function `(batch_size, generator) -> batch`.
+        batch_size: how many sequences to draw; a loader's batches and a model's single batch are as large as they are.
+        generator: draws the sequences.
+        endless: whether to start over at the end of a finite source; an iterator that can't be restarted just ends.
+
+    Raises:
+        TypeError: `inputs` is none of these.
+        ValueError: a recurrent module's inputs are empty, not finite, or of the wrong rank or feature size.
+    """
+    adapter = adapter_of(module)
+    devices = {parameter.device for parameter in module.parameters()}
+    forked = partial(forked_rng, devices, generator)
+    if adapter is not None:
+        read: Callable[[Any], Any] = partial(_as_sequences, module, adapter)
+    elif len(devices) == 1:
+        read = partial(_move, device=next(iter(devices)))
+    else:
+        read = _identity
+    if adapter is not None and _is_pool(inputs):
+        pool = read(inputs)
+        check_finite("inputs", pool.inputs)
+        return _repeat(lambda: pool.rows(_choose(len(pool), batch_size, generator)), endless)
+    if isinstance(inputs, Tensor | PackedSequence | Mapping):
+        return _repeat(lambda: read(inputs), endless)
+    if isinstance(inputs, Dataset) and not isinstance(inputs, IterableDataset):
+        collate = read if adapter is not None else lambda items: read(default_collate(items))
+        return _repeat(lambda: collate(_items(inputs, batch_size, generator, forked)), endless)
+    if isinstance(inputs, Iterable):
+        return (read(batch) for batch in _iterate(inputs, forked, endless))
+    if callable(inputs):
+        return _repeat(lambda: read(inputs(batch_size, generator)), endless=True)
+    raise TypeError(
+        "inputs must be a tensor, a list of tensors, a PackedSequence, a Dataset, an iterable of batches or a function "
+        f"(batch_size, generator) -> batch, got {type(inputs).__name__}"
+    )
+
+
+def received(
+    module: nn.Module, recurrent: list[tuple[str, nn.Module]], batch: Any, generator: torch.Generator
+) -> list[Sequences]:
+    """What each recurrent module receives when `module` is given a batch that `batches` drew.
+
+    Raises:
+        RuntimeError: the forward pass never reached one of the modules.
+        ValueError: what a module receives is not finite.
+    """
+    if isinstance(batch, Sequences) and adapter_of(module) is not None:
+        check_finite("inputs", batch.inputs)
+        return [batch]
+    sequences = record(module, recurrent, batch, generator)
+    for (name, _), one in zip(recurrent, sequences, strict=True):
+        check_finite(f"what {name!r} receives", one.inputs)
+    return sequences
+
+
+def _is_pool(inputs: Any) -> bool:
+    return isinstance(inputs, Tensor | PackedSequence) or _is_ragged(inputs)
+
+
+def _is_ragged(inputs: Any) -> bool:
+    """Whether this is a list of sequences (T_i, I), rather than of batches or of a batch and its targets."""
+    return (
+        isinstance(inputs, list | tuple)
+        and len(inputs) > 0
+        and all(isinstance(one, Tensor) and one.dim() == 2 for one in inputs)
+    )
+
+
+def _as_sequences(module: nn.Module, adapter: Adapter, batch: Any) -> Sequences:
+    if _is_ragged(batch):
+        return _pad(module, list(batch), adapter.input_size(module))
+    batch = _move(_first(batch), device=next(module.parameters()).device)
+    if adapter.is_cell and isinstance(batch, Tensor) and batch.dim() == 3:
+        check_inputs(module, batch, (3,), adapter.input_size(module))
+        return Sequences(batch, full_lengths(batch))
+    return adapter.read(module, batch, None)
+
+
+def _pad(module: nn.Module, sequences: list[Tensor], input_size: int) -> Sequences:
+    for index, sequence in enumerate(sequences):
+        if len(sequence) == 0:
+            raise ValueError(f"inputs must hold sequences of at least one step, got none in sequence {index}")
+        check_inputs(module, sequence, (2,), input_size)
+    padded = pad_sequence(sequences).to(next(module.parameters()).device)
+    return Sequences(padded, torch.tensor([len(sequence) for sequence in sequences]))
+
+
+def _first(batch: Any) -> Any:
+    return batch[0] if isinstance(batch, list | tuple) and not isinstance(batch, PackedSequence) and batch else batch
+
+
+def _move(batch: Any, device: torch.device) -> Any:
+    batch = _first(batch)
+    if isinstance(batch, Mapping):
+        return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+    is_tensor = isinstance(batch, Tensor) or isinstance(batch, PackedSequence)
+    return batch.to(device) if is_tensor else batch
+
+
+def _identity(batch: Any) -> Any:
+    return _first(batch)
+
+
+def _choose(count: int, size: int, generator: torch.Generator) -> Tensor:
+    return torch.randperm(count, generator=generator, device=generator.device)[:size].cpu()
+
+
+def _items(
+    dataset: Any, size: int, generator: torch.Generator, forked: Callable[[], AbstractContextManager[None]]
+) -> list[Any]:
+    if len(dataset) == 0:
+        raise ValueError("inputs must hold at least one sequence, got an empty data set")
+    chosen = _choose(len(dataset), size, generator).tolist()
+    with forked():
+        return [_first(dataset[index]) for index in chosen]
+
+
+def _repeat(draw: Callable[[], Any], endless: bool) -> Iterator[Any]:
+    yield draw()
+    while endless:
+        yield draw()
+
+
+def _iterate(inputs: Iterable[Any], forked: Callable[[], AbstractContextManager[None]], endless: bool) -> Iterator[Any]:
+    """The items of an iterable, from the start again at its end if `endless`; its draws leave the global state alone."""
+    while True:
+        with forked():
+            iterator = iter(inputs)
+        empty = True
+        while True:
+            with forked():
+                item = next(iterator, _END)
+            if item is _END:
+                break
+            empty = False
+            yield item
+        if iterator is inputs or not endless:
+            return
+        if empty:
+            raise ValueError(f"inputs must hold at least one batch, got an empty {type(inputs).__name__}")
+
+
+_END = object()

@@ -1,0 +1,286 @@
+"""`measure`: how many attractors data can reach in a recurrent network."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from multistable._checks import check_positive, check_positive_int
+from multistable._random import as_generator
+from multistable.dynamics import CHUNK, Dynamics, Stack, find, states_at
+from multistable.functional import vaa
+from multistable.inputs import batches, received
+from multistable.reach import reach
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "LayerMultistability",
+    "Multistability",
+    "Trace",
+    "check_parameters",
+    "draw_constant",
+    "measure",
+    "reach_many",
+    "score",
+]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """VAA and residual at log-spaced horizons; a VAA that still falls comes from states that fade slowly.
+
+    Attributes:
+        horizons: steps under the constant input, ascending.
+        vaa: VAA at each horizon.
+        residual: the largest `|f(s, u) - s|` at each horizon.
+    """
+
+    horizons: tuple[int, ...]
+    vaa: tuple[float, ...]
+    residual: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LayerMultistability:
+    """What `measure` finds in one layer and direction, driven alone by its own constant input.
+
+    Attributes:
+        name: the layer's name, as `multistable.dynamics.dynamics` gives it.
+        vaa: VAA at the horizon.
+        residual: the largest `|f(s, u) - s|` at the horizon.
+        trace: both on the way there.
+    """
+
+    name: str
+    vaa: float
+    residual: float
+    trace: Trace
+
+    def __repr__(self) -> str:
+        return f"LayerMultistability({self.name!r}, vaa={self.vaa:.3f}, residual={self.residual:.1e})"
+
+
+@dataclass(frozen=True, repr=False)
+class Multistability:
+    """What `measure` finds.
+
+    Attributes:
+        vaa: VAA of the whole network at the horizon, between 1/n (all states together) and 1 (all apart).
+        residual: the largest `|f(s, u) - s|` at the horizon; 0 where every state is an equilibrium to the last bit.
+        per_layer: the same for each layer and direction alone.
+        trace: both on the way to the horizon.
+        states: the states at the horizon, all layers side by side, (n, S).
+        n: how many states were measured.
+        horizon: steps under the constant input.
+        tol: states closer than this count as one.
+    """
+
+    vaa: float
+    residual: float
+    per_layer: tuple[LayerMultistability, ...]
+    trace: Trace
+    states: Tensor
+    n: int
+    horizon: int
+    tol: float
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{layer.name} {layer.vaa:.3f}" for layer in self.per_layer)
+        return (
+            f"Multistability(vaa={self.vaa:.3f} after {self.horizon:,} steps, residual={self.residual:.1e}, n={self.n}, "
+            f"per layer: {layers})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the states, in types that JSON knows."""
+        return {
+            "vaa": self.vaa,
+            "residual": self.residual,
+            "per_layer": [asdict(layer) for layer in self.per_layer],
+            "trace": asdict(self.trace),
+            "n": self.n,
+            "horizon": self.horizon,
+            "tol": self.tol,
+        }
+
+    def plot(self) -> "Figure":
+        """VAA and residual against the horizon; needs the extra `plot`."""
+        from multistable import plot
+
+        return plot.traces({"network": self.trace, **{layer.name: layer.trace for layer in self.per_layer}})
+
+
+def measure(
+    module: nn.Module,
+    inputs: Any,
+    *,
+    horizon: int = 10_000,
+    tol: float = 1e-4,
+    n: int = 100,
+    generator: torch.Generator | int | None = None,
+) -> Multistability:
+    """Measure how many attractors the data can reach.
+
+    Random prefixes of the sequences lead to reached states. From there a constant input u ~ N(0, I), the same for all, is
+    held for `horizon` steps at the lowest layer of each recurrent module; VAA of the states of all layers side by side is
+    the paper's measure (Lambrechts et al. 2023, arXiv:2106.01001). Each layer is also driven alone, by a constant input
+    of its own. No gradient is taken and nothing is changed: a model runs in evaluation mode and is put back.
+
+    A high VAA at a finite horizon can come from states that fade slowly: a `trace` that still falls, or a residual above
+    rounding, says so.
+
+    Args:
+        module: a recurrent module of torch's or a registered type, or any model that holds some.
+        inputs: sequences. For a recurrent module a tensor in the module's own layout (for a cell (T, B, I)), a list of
+            (T_i, I) tensors or a `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword
+            arguments). For either also a map-style `Dataset` of single sequences, a `DataLoader` or other iterable of
+            batches (of tuples the first element is taken), or a function `(batch_size, generator) -> batch`.
+        horizon: steps under the constant input.
+        tol: states closer than this count as one.
+        n: how many sequences to take; fewer if `inputs` holds fewer.
+        generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
+            with torch's initial seed.
+
+    Returns:
+        The measure, its `trace` and the states.
+
+    Raises:
+        TypeError: an argument has the wrong type, or the module's parameters are in half precision.
+        ValueError: nothing in `module` is recurrent; the inputs have a wrong shape, are empty, hold fewer than two
+            sequences, NaN or infinity; a number is out of its range.
+        RuntimeError: the model's forward pass never reached one of its recurrent modules.
+        FloatingPointError: states grow beyond what the dtype can hold.
+
+    Example:
+        >>> import torch
+        >>> from multistable import measure
+        >>> gru = torch.nn.GRU(1, 16, num_layers=2)
+        >>> measure(gru, torch.randn(50, 100, 1), generator=0).vaa < 0.02
+        True
+    """
+    check_positive_int("horizon", horizon)
+    check_positive_int("n", n)
+    check_positive("tol", tol)
+    found = find(module)
+    stacks = [stack for stack, _ in found]
+    check_parameters(stacks)
+    generator = as_generator(generator)
+    recurrent = [(stack.name, one) for stack, one in found]
+    drawn = batches(module, inputs, n, generator, endless=False)
+    with torch.no_grad():
+        states = reach_many(stacks, (received(module, recurrent, batch, generator) for batch in drawn), n, generator)
+    return score(stacks, states, horizon, tol, generator)
+
+
+def check_parameters(stacks: Sequence[Stack]) -> None:
+    """Raise unless all parameters are finite and in single or double precision."""
+    for stack in stacks:
+        for part in stack.parts:
+            for parameter in part.parameters():
+                if parameter.dtype not in (torch.float32, torch.float64):
+                    raise TypeError(
+                        f"parameters of {part.name!r} must be float32 or float64, got {parameter.dtype}: half precision "
+                        "can't tell states apart at this tolerance"
+                    )
+                if not torch.isfinite(parameter).all():
+                    raise ValueError(f"parameters of {part.name!r} must be finite, got NaN or infinity")
+
+
+def reach_many(stacks: Sequence[Stack], sequences: Iterator[Any], n: int, generator: torch.Generator) -> list[Tensor]:
+    """`n` reached states in each stack, from as many batches as it takes; fewer if the batches end before."""
+    reached: list[list[Tensor]] = []
+    count = 0
+    for one in sequences:
+        reached.append(reach(stacks, one, n - count, None, generator))
+        count += min(len(states) for states in reached[-1])
+        if count >= n:
+            break
+    if count < 2:
+        raise ValueError(f"inputs must hold at least two sequences to be told apart, got {count}")
+    states = [torch.cat(of_stack) for of_stack in zip(*reached, strict=True)]
+    return [of_stack[:count] for of_stack in states]
+
+
+@torch.no_grad()
+def score(
+    stacks: Sequence[Stack], reached: Sequence[Tensor], horizon: int, tol: float, generator: torch.Generator
+) -> Multistability:
+    """Hold constant inputs from reached states on, and score the states.
+
+    Args:
+        stacks: the stacks.
+        reached: for each the states to start from, (n, S).
+        horizon: steps under the constant input.
+        tol: states closer than this count as one.
+        generator: draws the constant inputs.
+
+    Raises:
+        FloatingPointError: states grow beyond what the dtype can hold.
+    """
+    horizons = _log_spaced(horizon)
+    constants = [draw_constant(stack, generator) for stack in stacks]
+    states: list[tuple[Tensor, ...]] = []
+    residuals: list[tuple[Tensor, ...]] = []
+    walks = [states_at(*walk, horizons) for walk in zip(stacks, reached, constants, strict=True)]
+    for at_horizon in zip(*walks, strict=True):
+        after = [stack.hold(s, u, 1) for stack, s, u in zip(stacks, at_horizon, constants, strict=True)]
+        states.append(at_horizon)
+        residuals.append(tuple(new - old for new, old in zip(after, at_horizon, strict=True)))
+    layers = []
+    for index, (stack, start) in enumerate(zip(stacks, reached, strict=True)):
+        for k, part in enumerate(stack.parts):
+            if part in stack.layers[0]:
+                # The lowest layer alone is what it is in the stack, under the same constant input.
+                alone = [
+                    (stack.split(s[index])[k], stack.split(moved[index])[k])
+                    for s, moved in zip(states, residuals, strict=True)
+                ]
+            else:
+                alone = _walk_alone(part, stack.split(start)[k], draw_constant(part, generator), horizons)
+            trace = _trace(part.name, horizons, alone, tol)
+            layers.append(LayerMultistability(part.name, trace.vaa[-1], trace.residual[-1], trace))
+    whole = [(torch.cat(s, -1), torch.cat(moved, -1)) for s, moved in zip(states, residuals, strict=True)]
+    trace = _trace("the network", horizons, whole, tol)
+    return Multistability(
+        vaa=trace.vaa[-1],
+        residual=trace.residual[-1],
+        per_layer=tuple(layers),
+        trace=trace,
+        states=whole[-1][0],
+        n=len(whole[-1][0]),
+        horizon=horizon,
+        tol=tol,
+    )
+
+
+def _log_spaced(horizon: int) -> list[int]:
+    """Horizons about a factor of two apart that divide a chunk or are multiples of it, and `horizon` itself."""
+    spaced = [1, 2, 4, 8, 15, 30, 60]
+    while spaced[-1] < horizon:
+        spaced.append(max(CHUNK, 2 * spaced[-1]))
+    return [step for step in spaced if step < horizon] + [horizon]
+
+
+def draw_constant(layer: Dynamics, generator: torch.Generator) -> Tensor:
+    like = layer.parameters()[0]
+    drawn = torch.randn(layer.input_size, generator=generator, device=generator.device, dtype=torch.float64)
+    return drawn.to(like)
+
+
+def _walk_alone(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[tuple[Tensor, Tensor]]:
+    return [(state, layer.hold(state, u, 1) - state) for state in states_at(layer, s, u, horizons)]
+
+
+def _trace(name: str, horizons: list[int], walk: list[tuple[Tensor, Tensor]], tol: float) -> Trace:
+    for step, (state, _) in zip(horizons, walk, strict=True):
+        if not torch.isfinite(state).all():
+            raise FloatingPointError(f"states of {name} are no longer finite after {step} steps under a constant input")
+    return Trace(
+        tuple(horizons),
+        tuple(vaa(state, tol).item() for state, _ in walk),
+        tuple(moved.norm(dim=1).max().item() for _, moved in walk),
+    )
