@@ -1,0 +1,17 @@
+"""Recurrent networks that remember: measure and raise the multistability of any torch recurrent network.
+
+Example:
+    >>> import torch
+    >>> import multistable
+    >>> gru = torch.nn.GRU(input_size=1, hidden_size=16)
+    >>> sequences = torch.randn(50, 64, 1)  # (T, B, I), as the module takes them
+    >>> result = multistable.warmup(gru, sequences, steps=20, horizon=50, generator=0)
+    >>> result.before.vaa < result.after.vaa
+    True
+"""
+
+from multistable.functional import vaa, vaa_star
+from multistable.measure import Multistability, measure
+from multistable.warmup import WarmupResult, warmup
+
+__all__ = ["Multistability", "WarmupResult", "measure", "vaa", "vaa_star", "warmup"]

@@ -1,0 +1,116 @@
+"""The steps of a warmup."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from multistable.dynamics import Dynamics, Sequences, Stack
+from multistable.functional import vaa_star
+from multistable.measure import draw_constant
+from multistable.reach import reach
+
+__all__ = ["Descent", "StepRecord", "kept_on_failure", "trainable"]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one step saw: VAA* and steps held for each layer, the loss and the norm of its gradient."""
+
+    vaa_star: tuple[float, ...]
+    horizon: tuple[int, ...]
+    loss: float
+    grad_norm: float
+
+
+@dataclass
+class Descent:
+    """Gradient descent on the mean over `layers` of (VAA* - target)^2."""
+
+    stacks: Sequence[Stack]
+    layers: Sequence[Dynamics]
+    target: float
+    tol: float
+    max_prefix: int | None
+    batch_size: int
+    generator: torch.Generator
+    collapsed_in_a_row: int = 0
+
+    def step(
+        self,
+        sequences: Sequence[Sequences],
+        longest: int,
+        parameters: Sequence[nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+    ) -> StepRecord:
+        """Take a step on a batch, with a horizon of at most `longest`.
+
+        Raises:
+            ValueError: the batch holds a single sequence.
+            FloatingPointError: states, the loss or its gradient are no longer finite.
+        """
+        if min(len(received) for received in sequences) < 2:
+            raise ValueError("inputs must hold at least two sequences in a batch to be told apart, got one")
+        # States that coincide after one step may have seen the same inputs: the next batch is run to its sequences' ends.
+        max_prefix = None if self.collapsed_in_a_row else self.max_prefix
+        reached = reach(self.stacks, sequences, self.batch_size, max_prefix, self.generator)
+        starts = {
+            part: start
+            for stack, states in zip(self.stacks, reached, strict=True)
+            for part, start in zip(stack.parts, stack.split(states), strict=True)
+        }
+        steps = int(torch.randint(1, longest + 1, (), generator=self.generator, device=self.generator.device))
+        held = [
+            _hold_apart(layer, starts[layer], draw_constant(layer, self.generator), steps, self.tol)
+            for layer in self.layers
+        ]
+        loss = torch.stack([(value - self.target) ** 2 for value, _ in held]).mean()
+        gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        norm = torch.nn.utils.get_total_norm(gradients).item()
+        if not (torch.isfinite(loss) and norm < float("inf")):
+            raise FloatingPointError(
+                f"loss and gradient must be finite, got loss {loss.item()} and gradient norm {norm}"
+            )
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        self.collapsed_in_a_row = 0 if norm > 0 else self.collapsed_in_a_row + 1
+        return StepRecord(tuple(value.item() for value, _ in held), tuple(used for _, used in held), loss.item(), norm)
+
+
+def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -> tuple[Tensor, int]:
+    """VAA* after `steps` steps, or after half as many, and half again, while all states coincide; and the steps taken."""
+    while True:
+        states = layer.hold(s, u, steps)
+        if not torch.isfinite(states).all():
+            raise FloatingPointError(f"states of {layer.name!r} are no longer finite after {steps} steps")
+        value = vaa_star(states, tol)
+        coincide = value.item() * len(s) < 1 + 1e-5
+        if steps == 1 or not coincide:
+            return value, steps
+        steps //= 2
+
+
+def trainable(layers: Sequence[Dynamics]) -> list[nn.Parameter]:
+    """The parameters of `layers` that require a gradient, each once."""
+    unique = {id(one): one for layer in layers for one in layer.parameters() if one.requires_grad}
+    return list(unique.values())
+
+
+@contextmanager
+def kept_on_failure(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Put the parameters back if the block raises, and their `.grad` in any case."""
+    values = [parameter.detach().clone() for parameter in parameters]
+    gradients = [parameter.grad for parameter in parameters]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, values, strict=True):
+                parameter.copy_(value)
+        raise
+    finally:
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient

@@ -1,0 +1,267 @@
+"""`warmup`: gradient descent towards many reachable attractors, before training."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import nn
+
+from multistable._checks import check_fraction, check_positive, check_positive_int
+from multistable._descent import Descent, StepRecord, kept_on_failure, trainable
+from multistable._progress import progress_bar
+from multistable._random import as_generator, draw_seed
+from multistable.dynamics import Dynamics, Sequences, Stack, find
+from multistable.inputs import batches, received
+from multistable.measure import Multistability, check_parameters, reach_many, score
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["WarmupHistory", "WarmupResult", "warmup"]
+
+Status = Literal["reached", "below target", "collapsed"]
+
+_MEASURED = 100  # states in the measure before and after: VAA 0.01 is one attractor
+_REACHED = 0.9  # the share of the target that VAA has to come to: VAA* and VAA differ by a few hundredths
+_PATIENCE = 10  # steps in a row without any gradient after which more of the same are of no use
+
+
+@dataclass(frozen=True)
+class WarmupHistory:
+    """What each step of a warmup saw.
+
+    Attributes:
+        layers: the names of the layers warmed up.
+        vaa_star: VAA* of each layer at each step, steps x layers.
+        loss: mean over the layers of (VAA* - target)^2.
+        horizon: steps that each layer was held under its constant input, steps x layers; the same for all layers but
+            those whose states coincided.
+        grad_norm: norm of the gradient of all parameters; 0 where the states of every layer had collapsed.
+    """
+
+    layers: tuple[str, ...]
+    vaa_star: tuple[tuple[float, ...], ...]
+    loss: tuple[float, ...]
+    horizon: tuple[tuple[int, ...], ...]
+    grad_norm: tuple[float, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class WarmupResult:
+    """What `warmup` did.
+
+    Attributes:
+        status: `"reached"` where VAA after comes to nine tenths of the target, `"below target"` where it does not, and
+            `"collapsed"` where the warmup ended for want of a gradient.
+        message: the status in a sentence.
+        before: the measure before, at ten times the warmup's horizon.
+        after: the measure after, from the same sequences and under the same constant inputs.
+        history: what each step saw.
+        seconds: wall time of the steps, the two measures left out.
+    """
+
+    status: Status
+    message: str
+    before: Multistability
+    after: Multistability
+    history: WarmupHistory
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"WarmupResult({self.status}: {self.message})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the states, in types that JSON knows."""
+        return {
+            "status": self.status,
+            "message": self.message,
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "history": asdict(self.history),
+            "seconds": self.seconds,
+        }
+
+    def plot(self) -> "Figure":
+        """VAA and residual against the horizon, before and after; needs the extra `plot`."""
+        from multistable import plot
+
+        return plot.traces({"before warmup": self.before.trace, "after warmup": self.after.trace})
+
+
+def warmup(
+    module: nn.Module,
+    inputs: Any,
+    *,
+    steps: int = 100,
+    lr: float = 1e-2,
+    target: float = 0.95,
+    horizon: int = 200,
+    horizon_increment: int = 10,
+    tol: float = 1e-4,
+    batch_size: int = 32,
+    max_prefix: int | None = 30,
+    partial: Sequence[str] | None = None,
+    generator: torch.Generator | int | None = None,
+    progress: bool = False,
+) -> WarmupResult:
+    """Raise the number of attractors that data can reach, by gradient descent on (VAA* - target)^2, in place.
+
+    The procedure of Lambrechts et al. 2023 (arXiv:2106.01001). Each step draws a batch of sequences, for each a prefix
+    length, a horizon M uniform in 1..min(1 + horizon_increment * step, horizon) and for each layer a constant input
+    u ~ N(0, I). From the states that the prefixes lead to each layer is driven alone by its u for M steps; the loss is the
+    mean over the layers of (VAA* - target)^2, and Adam takes a step on the parameters of the recurrent layers.
+
+    Only parameters of recurrent layers that require a gradient change. Whatever happens, `requires_grad`, `.grad`,
+    training mode and hooks are as before the call, and if it raises, the parameters are too.
+
+    Where all states of a layer lie within `tol` of each other, VAA* has no gradient. The layer is then held for half the
+    steps, again and again until its states are apart; where even one step merges them, the next batch is run along its
+    whole sequences. If no layer has any gradient for 10 steps in a row, the warmup ends with the status `"collapsed"`.
+
+    Args:
+        module: a recurrent module of torch's or a registered type, or any model that holds some.
+        inputs: sequences, in any of the forms that `measure` takes.
+        steps: steps of gradient descent.
+        lr: Adam's learning rate.
+        target: the VAA* aimed at, in (0, 1].
+        horizon: the longest time under the constant input.
+        horizon_increment: by how much the longest time grows with each step.
+        tol: states closer than this count as one.
+        batch_size: sequences in a step.
+        max_prefix: the longest prefix. Prefixes need not span a long sequence to lead to different states; None takes
+            them as long as the sequences, as the paper does, at a cost that grows with their length. Raise it where the
+            first steps of all sequences are alike.
+        partial: the names of the layers to warm up, as `multistable.dynamics.dynamics` lists them; a name stands for all
+            that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). All layers by default.
+        generator: draws all that is random: a `torch.Generator`, or a seed; by default a new one with torch's initial
+            seed.
+        progress: whether to show a progress bar; needs the extra `progress`.
+
+    Returns:
+        The history, the measure before and after, and a status.
+
+    Raises:
+        TypeError: an argument has the wrong type, or the module's parameters are in half precision.
+        ValueError: nothing in `module` is recurrent, or all of it is frozen; `partial` names no layer; the inputs have a
+            wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a number is out of its range.
+        RuntimeError: the model's forward pass never reached one of its recurrent modules; an iterator ran out.
+        FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond what the dtype can hold.
+        ImportError: `progress` without the extra.
+
+    Example:
+        >>> import torch
+        >>> from multistable import warmup
+        >>> gru = torch.nn.GRU(1, 16, num_layers=2)
+        >>> result = warmup(gru, torch.randn(50, 100, 1), steps=20, horizon=50, generator=0)
+        >>> result.after.vaa > result.before.vaa
+        True
+    """
+    for name, value in {
+        "steps": steps,
+        "horizon": horizon,
+        "horizon_increment": horizon_increment,
+        "batch_size": batch_size,
+    }.items():
+        check_positive_int(name, value)
+    check_positive("lr", lr)
+    check_positive("tol", tol)
+    check_fraction("target", target)
+    if max_prefix is not None:
+        check_positive_int("max_prefix", max_prefix)
+    found = find(module)
+    layers = _select([stack for stack, _ in found], partial)
+    found = [(stack, one) for stack, one in found if any(part in layers for part in stack.parts)]
+    stacks = [stack for stack, _ in found]
+    recurrent = [(stack.name, one) for stack, one in found]
+    check_parameters(stacks)
+    parameters = trainable(layers)
+    generator = as_generator(generator)
+    drawn = batches(module, inputs, batch_size, generator, endless=True)
+    numbers = progress_bar(steps, "multistability warmup", progress)
+
+    with kept_on_failure(parameters), torch.inference_mode(False), torch.enable_grad():
+        probe = list(islice(drawn, -(-_MEASURED // batch_size)))
+        probe_seed = draw_seed(generator)
+
+        def measured() -> Multistability:
+            """The measure on the same sequences, prefixes and constant inputs each time."""
+            own = torch.Generator().manual_seed(probe_seed)
+            sequences = (received(module, recurrent, batch, own) for batch in probe)
+            with torch.no_grad():
+                reached = reach_many(stacks, sequences, _MEASURED, own)
+            return score(stacks, reached, 10 * horizon, tol, own)
+
+        before = measured()
+        sequences = (received(module, recurrent, batch, generator) for batch in drawn)
+        descent = Descent(stacks, layers, target, tol, max_prefix, batch_size, generator)
+        optimizer = torch.optim.Adam(parameters, lr=lr)
+        start = time.perf_counter()
+        records = []
+        for step in numbers:
+            longest = min(1 + horizon_increment * step, horizon)
+            records.append(descent.step(_next(sequences, step, steps), longest, parameters, optimizer))
+            if descent.collapsed_in_a_row == _PATIENCE:
+                break
+        seconds = time.perf_counter() - start
+        after = measured()
+
+    status, message = _conclude(before, after, target, len(records), descent.collapsed_in_a_row)
+    return WarmupResult(status, message, before, after, _history(layers, records), seconds)
+
+
+def _select(stacks: Sequence[Stack], partial: Sequence[str] | None) -> list[Dynamics]:
+    """The layers that `partial` names and that have a parameter to change."""
+    parts = [part for stack in stacks for part in stack.parts]
+    if partial is not None:
+        names = [partial] if isinstance(partial, str) else list(partial)
+        for name in names:
+            if not any(_lies_under(part.name, name) for part in parts):
+                known = ", ".join(repr(part.name) for part in parts)
+                raise ValueError(f"partial must name recurrent layers ({known}), got {name!r}")
+        parts = [part for part in parts if any(_lies_under(part.name, name) for name in names)]
+    layers = [part for part in parts if any(parameter.requires_grad for parameter in part.parameters())]
+    if not layers:
+        raise ValueError("module must have a recurrent parameter that requires a gradient, got all of them frozen")
+    return layers
+
+
+def _lies_under(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def _next(sequences: Iterator[list[Sequences]], step: int, steps: int) -> list[Sequences]:
+    batch = next(sequences, None)
+    if batch is None:
+        raise RuntimeError(f"inputs ran out after {step} of {steps} steps: pass an iterable that can start over")
+    return batch
+
+
+def _history(layers: Sequence[Dynamics], records: Sequence[StepRecord]) -> WarmupHistory:
+    return WarmupHistory(
+        layers=tuple(layer.name for layer in layers),
+        vaa_star=tuple(record.vaa_star for record in records),
+        loss=tuple(record.loss for record in records),
+        horizon=tuple(record.horizon for record in records),
+        grad_norm=tuple(record.grad_norm for record in records),
+    )
+
+
+def _conclude(
+    before: Multistability, after: Multistability, target: float, steps: int, collapsed: int
+) -> tuple[Status, str]:
+    change = f"VAA went from {before.vaa:.2f} to {after.vaa:.2f} at {after.horizon:,} steps in {steps} steps of warmup"
+    if collapsed:
+        return "collapsed", (
+            f"{change}; the last {collapsed} had no gradient, as all states of a layer coincide even after one step under "
+            "a constant input: check that the sequences differ, or start from other weights"
+        )
+    if after.vaa < _REACHED * target:
+        return "below target", f"{change}, below the target of {target}: more steps may help"
+    if after.residual > after.tol:
+        return "reached", (
+            f"{change}; states still move by up to {after.residual:.1e} a step, so that not all of them are at rest"
+        )
+    return "reached", change

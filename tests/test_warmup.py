@@ -1,0 +1,326 @@
+import copy
+import json
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.utils.data import DataLoader
+
+from multistable import measure, vaa_star, warmup
+from multistable._descent import Descent
+from multistable._random import draw_seed
+from multistable.dynamics import Sequences, register, registry, stacks
+from multistable.measure import draw_constant
+from multistable.reach import draw_prefixes
+
+
+def snapshot(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def changed(module: nn.Module, before: dict[str, Tensor]) -> set[str]:
+    return {name for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("max_prefix", [30, None])
+def test_raises_vaa_from_one_attractor_to_the_target(kind: type[nn.RNNBase], max_prefix: int | None) -> None:
+    torch.manual_seed(0)
+    module = kind(1, 64, num_layers=2)
+    result = warmup(module, torch.randn(60, 200, 1), max_prefix=max_prefix, generator=0)
+    assert result.before.vaa == pytest.approx(0.01)
+    assert result.after.vaa > 0.95
+    assert result.status == "reached"
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("max_prefix", [4, None])
+def test_a_step_is_adam_on_the_loss_of_the_formulas(kind: type[nn.RNNBase], max_prefix: int | None) -> None:
+    """Against every sequence run alone by the plain step, with the same draws in the same order."""
+    torch.manual_seed(0)
+    ours = kind(2, 5, num_layers=2, dtype=torch.float64)
+    theirs = copy.deepcopy(ours)
+    inputs = torch.randn(9, 24, 2, dtype=torch.float64)
+
+    generator = torch.Generator().manual_seed(3)
+    (stack,) = stacks(ours)
+    descent = Descent([stack], stack.parts, 0.95, 1e-4, max_prefix, 24, generator)
+    optimizer = torch.optim.Adam(ours.parameters(), lr=1e-2)
+    record = descent.step([Sequences(inputs, torch.full((24,), 9))], 6, list(ours.parameters()), optimizer)
+
+    generator = torch.Generator().manual_seed(3)
+    (stack,) = stacks(theirs)
+    of_prefixes = torch.Generator().manual_seed(draw_seed(generator))
+    prefixes = draw_prefixes(torch.full((24,), 9), max_prefix, of_prefixes).tolist()
+    horizon = int(torch.randint(1, 7, (), generator=generator))
+    constants = [draw_constant(layer, generator) for layer in stack.parts]
+    ends: list[list[Tensor]] = [[], []]
+    for row, prefix in enumerate(prefixes):
+        s = torch.zeros(1, stack.state_size, dtype=torch.float64)
+        for u in inputs[:prefix, row]:
+            s = stack.step(s, u[None])
+        for layer, state, u, end in zip(stack.parts, stack.split(s), constants, ends, strict=True):
+            for _ in range(horizon):
+                state = layer.step(state, u[None])
+            end.append(state)
+    values = torch.stack([vaa_star(torch.cat(end)) for end in ends])
+    loss = ((values - 0.95) ** 2).mean()
+    loss.backward()
+    torch.optim.Adam(theirs.parameters(), lr=1e-2).step()
+
+    assert record.horizon == (horizon, horizon)
+    assert record.loss == pytest.approx(loss.item(), rel=1e-12)
+    assert record.vaa_star == pytest.approx(values.tolist(), rel=1e-12)
+    for mine, plain in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert plain.grad is not None
+        assert mine.grad is not None
+        assert (mine.grad - plain.grad).abs().max() <= 1e-12 * plain.grad.abs().max().clamp(min=1)
+        torch.testing.assert_close(mine, plain, rtol=0, atol=1e-6)  # Adam divides by |gradient|, at best 1e-8
+
+
+def test_horizons_grow_by_the_increment_up_to_the_horizon() -> None:
+    module = nn.GRU(1, 16)
+    history = warmup(module, torch.randn(9, 40, 1), steps=40, horizon=25, horizon_increment=3, generator=0).history
+    used = [max(of_layers) for of_layers in history.horizon]
+    assert all(1 <= steps <= min(1 + 3 * step, 25) for step, steps in enumerate(used))
+    assert max(used) > 15
+    assert len(history.loss) == len(history.grad_norm) == len(history.vaa_star) == 40
+    assert history.layers == ("l0",)
+
+
+class TokenClassifier(nn.Module):
+    """Embedding, 2-layer bidirectional LSTM, mean, linear, on tokens padded with 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(20, 8)
+        self.rnn = nn.LSTM(8, 32, num_layers=2, bidirectional=True, batch_first=True, dropout=0.3)
+        self.head = nn.Linear(64, 3)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        lengths = (tokens != 0).sum(1)
+        packed = pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
+        outputs, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
+        answer: Tensor = self.head(outputs.sum(1) / lengths[:, None])
+        return answer
+
+
+def token_batches() -> DataLoader[tuple[Tensor, Tensor]]:
+    def collate(items: list[Tensor]) -> tuple[Tensor, Tensor]:
+        return nn.utils.rnn.pad_sequence(items, batch_first=True), torch.zeros(len(items))
+
+    sequences = [torch.randint(1, 20, (int(length),)) for length in torch.randint(1, 30, (64,))]
+    return DataLoader(sequences, batch_size=16, shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_on_ragged_tokens_with_nothing_but_its_lstm_changed(training: bool) -> None:
+    torch.manual_seed(0)
+    model = TokenClassifier().train(training)
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 3.0)
+    before, flags = snapshot(model), [module.training for module in model.modules()]
+    result = warmup(model, token_batches(), steps=60, horizon=50, generator=0)
+    assert changed(model, before) == {name for name in before if name.startswith("rnn.")}
+    assert [module.training for module in model.modules()] == flags
+    assert all(parameter.requires_grad and bool((parameter.grad == 3).all()) for parameter in model.parameters())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert result.history.layers == ("rnn.l0", "rnn.l0_reverse", "rnn.l1", "rnn.l1_reverse")
+    assert result.after.vaa > result.before.vaa
+
+
+@pytest.fixture
+def leaky_cell() -> Iterator[type[nn.Module]]:
+    class LeakyCell(nn.Module):
+        def __init__(self, input_size: int, hidden_size: int) -> None:
+            super().__init__()
+            self.input_size, self.hidden_size = input_size, hidden_size
+            self.mix = nn.Linear(input_size + hidden_size, hidden_size)
+
+        def forward(self, u: Tensor, s: Tensor) -> Tensor:
+            return 0.5 * s + 0.5 * torch.tanh(self.mix(torch.cat([u, s], -1)))
+
+    register(LeakyCell, lambda cell, s, u: cell(u, s))
+    yield LeakyCell
+    del registry._ADAPTERS[LeakyCell]
+
+
+def test_a_model_with_a_cell_of_the_users_own(leaky_cell: type[nn.Module]) -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell, self.head = leaky_cell(1, 16), nn.Linear(16, 1)
+
+        def forward(self, sequences: Tensor) -> Tensor:
+            s = sequences.new_zeros(len(sequences), 16)
+            for u in sequences.unbind(1):
+                s = self.cell(u, s)
+            answer: Tensor = self.head(s)
+            return answer
+
+    torch.manual_seed(0)
+    model = Reader()
+    before = snapshot(model)
+    result = warmup(model, torch.randn(64, 20, 1), steps=60, horizon=60, generator=0)
+    assert changed(model, before) == {"cell.mix.weight", "cell.mix.bias"}
+    assert result.after.vaa > 0.9 > 0.02 > result.before.vaa
+
+
+def test_partial_names_the_layers_that_change() -> None:
+    torch.manual_seed(0)
+    module, sequences = nn.GRU(1, 8, num_layers=3), torch.randn(9, 40, 1)
+    for partial, layers in {("l1",): {"l1"}, ("l0", "l2"): {"l0", "l2"}}.items():
+        before = snapshot(module)
+        warmup(module, sequences, steps=3, partial=partial, generator=0)
+        assert {name.rsplit("_", 1)[1] for name in changed(module, before)} == layers
+
+
+def test_partial_names_a_module_for_all_its_layers() -> None:
+    model = nn.ModuleDict({"encoder": nn.GRU(1, 4, num_layers=2)})
+    sequential = nn.Sequential(nn.Linear(1, 1), model["encoder"])
+    before = snapshot(sequential)
+    result = warmup(sequential, torch.randn(9, 20, 1), steps=2, partial="1", generator=0)
+    assert result.history.layers == ("1.l0", "1.l1")
+    assert changed(sequential, before) == {name for name in before if name.startswith("1.")}
+    with pytest.raises(ValueError, match=r"partial must name recurrent layers \('1\.l0', '1\.l1'\), got 'encoder'"):
+        warmup(sequential, torch.randn(9, 20, 1), partial=["encoder"])
+
+
+def test_frozen_stays_frozen() -> None:
+    module = nn.GRU(1, 8, num_layers=2)
+    module.weight_hh_l0.requires_grad_(False)
+    before = snapshot(module)
+    warmup(module, torch.randn(9, 40, 1), steps=3, generator=0)
+    assert changed(module, before) == set(before) - {"weight_hh_l0"}
+    assert not module.weight_hh_l0.requires_grad
+
+
+def test_works_without_gradient_mode_around_it() -> None:
+    module = nn.GRU(1, 8)
+    before = snapshot(module)
+    with torch.no_grad():
+        warmup(module, torch.randn(9, 40, 1), steps=2, generator=0)
+    with torch.inference_mode():
+        warmup(module, torch.randn(9, 40, 1), steps=2, generator=0)
+    assert changed(module, before) == set(before)
+
+
+def collapsing() -> nn.RNN:
+    """h' = tanh(1e-7 h + w u): one step makes all states the same."""
+    module = nn.RNN(1, 4)
+    with torch.no_grad():
+        module.weight_hh_l0.mul_(1e-7)
+    return module
+
+
+def test_collapse_ends_the_warmup_and_says_so() -> None:
+    result = warmup(collapsing(), torch.randn(9, 40, 1), generator=0)
+    assert result.status == "collapsed"
+    assert "the last 10 had no gradient" in result.message
+    assert len(result.history.loss) == 10
+    assert set(result.history.grad_norm) == {0.0}
+
+
+def test_collapse_shortens_the_horizon_until_states_are_apart() -> None:
+    """h' = tanh(0.05 h + w u) forgets in some steps: with a horizon of 200 at once, halving finds a gradient."""
+    torch.manual_seed(0)
+    module = nn.RNN(1, 8)
+    with torch.no_grad():
+        module.weight_hh_l0.copy_(0.05 * torch.eye(8))
+    history = warmup(module, torch.randn(9, 40, 1), steps=5, horizon_increment=1000, generator=0).history
+    assert max(horizon for (horizon,) in history.horizon[1:]) < 20
+    assert min(history.grad_norm) > 0
+
+
+def test_alike_beginnings_are_recovered_from_by_longer_prefixes() -> None:
+    """For 40 steps all sequences are silent: prefixes of up to 5 steps all lead to one state."""
+    torch.manual_seed(0)
+    module, sequences = nn.GRU(1, 16), torch.randn(60, 40, 1)
+    sequences[:40] = 0
+    sequences[:5] = torch.zeros(5, 40, 1)
+    with torch.no_grad():
+        module.bias_ih_l0.zero_()
+        module.bias_hh_l0.zero_()
+    result = warmup(module, sequences, steps=40, max_prefix=5, generator=0)
+    assert result.status != "collapsed"
+    assert sum(norm > 0 for norm in result.history.grad_norm) >= 15
+
+
+def test_growing_states_restore_the_weights() -> None:
+    torch.manual_seed(0)
+    module = nn.RNN(1, 4, nonlinearity="relu")
+    with torch.no_grad():
+        module.weight_hh_l0.copy_(0.9 * torch.eye(4))  # stable, so that it is the warmup that lets states grow
+    before = snapshot(module)
+    with pytest.raises(FloatingPointError, match=r"states of .*l0.* are no longer finite after \d+ steps"):
+        warmup(module, torch.randn(9, 40, 1), lr=0.5, horizon=400, horizon_increment=400, generator=0)
+    assert changed(module, before) == set()
+
+
+def test_an_interrupt_restores_the_weights() -> None:
+    module, before = nn.GRU(1, 8), {}
+    before = snapshot(module)
+    drawn = 0
+
+    def interrupted(batch_size: int, generator: torch.Generator) -> Tensor:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 10:
+            assert changed(module, before)
+            raise KeyboardInterrupt
+        return torch.randn(9, batch_size, 1, generator=generator)
+
+    with pytest.raises(KeyboardInterrupt):
+        warmup(module, interrupted, generator=0)
+    assert changed(module, before) == set()
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_same_seed_same_bits_and_the_global_state_untouched() -> None:
+    sequences, start = torch.randn(9, 40, 1), nn.LSTM(1, 8, num_layers=2)
+    loader = DataLoader(list(sequences.unbind(1)), batch_size=20, shuffle=True, collate_fn=lambda items: items)  # type: ignore[arg-type]
+    state = torch.get_rng_state()
+    for inputs in (sequences, loader):
+        first, second, other = copy.deepcopy(start), copy.deepcopy(start), copy.deepcopy(start)
+        results = [warmup(module, inputs, steps=5, generator=7) for module in (first, second)]
+        warmup(other, inputs, steps=5, generator=8)
+        assert changed(second, snapshot(first)) == set()
+        assert changed(other, snapshot(first)) != set()
+        assert results[0].history == results[1].history
+        assert torch.equal(results[0].after.states, results[1].after.states)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_before_and_after_are_measured_from_the_same_states_under_the_same_inputs() -> None:
+    """With a learning rate that changes nothing to speak of, they agree to rounding."""
+    torch.manual_seed(0)
+    module = nn.GRU(1, 8, dtype=torch.float64)
+    sequences = torch.randn(30, 150, 1, dtype=torch.float64)
+    result = warmup(module, sequences, steps=1, lr=1e-15, horizon=2, generator=0)
+    assert result.before.horizon == result.after.horizon == 20
+    assert result.before.n == result.after.n == 100
+    assert 0 < (result.before.states - result.after.states).abs().max() < 1e-12
+    measured = measure(module, sequences, horizon=500, generator=0)
+    assert measured.vaa == pytest.approx(0.01)
+
+
+def test_result_reads_as_a_sentence_and_converts_to_json() -> None:
+    result = warmup(nn.GRU(1, 4), torch.randn(9, 40, 1), steps=2, horizon=20, generator=0)
+    assert repr(result) == f"WarmupResult({result.status}: {result.message})"
+    assert "VAA went from 0.0" in result.message
+    assert "at 200 steps in 2 steps of warmup" in result.message
+    back = json.loads(json.dumps(result.to_dict()))
+    assert back["status"] == result.status
+    assert back["history"]["loss"] == list(result.history.loss)
+    assert result.seconds > 0
+
+
+def test_progress_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warmup(nn.GRU(1, 4), torch.randn(9, 40, 1), steps=2, horizon=5, generator=0, progress=True)
+    assert "multistability warmup" in capsys.readouterr().err
