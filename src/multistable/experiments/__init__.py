@@ -1,0 +1,1 @@
+"""Experiments that show what a warmup does to learning."""

@@ -1,0 +1,196 @@
+"""The demonstration: a recurrent network that can't learn a task becomes one that can."""
+
+import copy
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from multistable import plot
+from multistable._checks import check_positive, check_positive_int
+from multistable._progress import progress_bar
+from multistable.measure import Multistability, measure
+from multistable.tasks import copy_first_input, copy_first_input_stream
+from multistable.tasks.copy_first_input import CHANCE
+from multistable.warmup import WarmupResult, warmup
+
+__all__ = ["CELLS", "DemoConfig", "DemoResult", "run_demo"]
+
+CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+_TEST_SEQUENCES = 2000
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Settings of the demonstration.
+
+    Attributes:
+        cell: `"gru"`, `"lstm"` or `"rnn"`.
+        length: T, steps in a sequence.
+        hidden: H, hidden units in a layer.
+        layers: recurrent layers.
+        steps: training steps, the same without and with warmup.
+        warmup_steps: steps of warmup.
+        batch_size: B, sequences in a batch.
+        lr: Adam's learning rate in training.
+        seed: draws weights, sequences and the warmup.
+    """
+
+    cell: str = "gru"
+    length: int = 100
+    hidden: int = 64
+    layers: int = 2
+    steps: int = 1000
+    warmup_steps: int = 100
+    batch_size: int = 32
+    lr: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
+        for name in ("length", "hidden", "layers", "steps", "warmup_steps", "batch_size"):
+            check_positive_int(name, getattr(self, name))
+        check_positive("lr", self.lr)
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size must be at least 2, got {self.batch_size}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, got {self.seed}")
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demonstration found.
+
+    Attributes:
+        config: the settings.
+        loss_plain: test error without warmup.
+        loss_warmup: test error with warmup.
+        curve_plain: training loss at each step, without warmup.
+        curve_warmup: training loss at each step, with warmup.
+        warmup: what the warmup did.
+        before: the measure of the new network, at 10,000 steps.
+        after: the measure after warmup, before training, at 10,000 steps.
+        training_seconds: wall time of one training, the mean of the two.
+    """
+
+    config: DemoConfig
+    loss_plain: float
+    loss_warmup: float
+    curve_plain: list[float]
+    curve_warmup: list[float]
+    warmup: WarmupResult
+    before: Multistability
+    after: Multistability
+    training_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures that the closing table shows, the settings and the versions."""
+        return {
+            "loss_chance": CHANCE,
+            "loss_plain": self.loss_plain,
+            "loss_warmup": self.loss_warmup,
+            "vaa_before": self.warmup.before.vaa,
+            "vaa_after": self.warmup.after.vaa,
+            "vaa_horizon": self.warmup.after.horizon,
+            "vaa_before_at_10000": self.before.vaa,
+            "vaa_after_at_10000": self.after.vaa,
+            "residual_after_at_10000": self.after.residual,
+            "warmup_status": self.warmup.status,
+            "warmup_seconds": self.warmup.seconds,
+            "training_seconds": self.training_seconds,
+            "settings": asdict(self.config),
+            "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write `result.json`, `curves.png` and `multistability.png`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "result.json").write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        curves = {"without warmup": self.curve_plain, "with warmup": self.curve_warmup}
+        plot.learning_curves(curves, CHANCE).savefig(folder / "curves.png", dpi=150)
+        measures = {"before warmup": self.before.trace, "after warmup": self.after.trace}
+        plot.traces(measures).savefig(folder / "multistability.png", dpi=150)
+
+
+class LastOutput(nn.Module):
+    """A recurrent network that answers at the last step."""
+
+    def __init__(self, cell: Callable[..., nn.RNNBase], hidden: int, layers: int) -> None:
+        super().__init__()
+        self.rnn = cell(1, hidden, layers, batch_first=True)
+        self.head = nn.Linear(hidden, 1)
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """(B, T, 1) -> (B, 1)."""
+        outputs, _ = self.rnn(sequences)
+        answer: Tensor = self.head(outputs[:, -1])
+        return answer
+
+
+def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
+    """Train one network on copy first input without and with warmup, on the same batches from the same weights.
+
+    Args:
+        config: the settings.
+        progress: whether to show progress bars; needs the extra `progress`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        plain = LastOutput(CELLS[config.cell], config.hidden, config.layers)
+    warmed = copy.deepcopy(plain)
+    sequences, _ = copy_first_input(config.length, 1000, generator=config.seed).tensors
+    before = measure(warmed.rnn, sequences, generator=config.seed)
+    result = warmup(
+        warmed.rnn,
+        sequences,
+        steps=config.warmup_steps,
+        batch_size=config.batch_size,
+        generator=config.seed,
+        progress=progress,
+    )
+    after = measure(warmed.rnn, sequences, generator=config.seed)
+    start = time.perf_counter()
+    curve_plain = train(plain, config, "training without warmup", progress)
+    curve_warmup = train(warmed, config, "training with warmup", progress)
+    seconds = (time.perf_counter() - start) / 2
+    return DemoResult(
+        config=config,
+        loss_plain=evaluate(plain, config),
+        loss_warmup=evaluate(warmed, config),
+        curve_plain=curve_plain,
+        curve_warmup=curve_warmup,
+        warmup=result,
+        before=before,
+        after=after,
+        training_seconds=seconds,
+    )
+
+
+def train(model: nn.Module, config: DemoConfig, description: str, progress: bool) -> list[float]:
+    """Train `model` in place; the loss at each step."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
+    batches = iter(copy_first_input_stream(config.length, config.batch_size, generator=config.seed + 1))
+    losses = []
+    for _ in progress_bar(config.steps, description, progress):
+        sequences, targets = next(batches)
+        loss = nn.functional.mse_loss(model(sequences), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, config: DemoConfig) -> float:
+    """The mean squared error on sequences that were not trained on."""
+    sequences, targets = copy_first_input(config.length, _TEST_SEQUENCES, generator=config.seed + 2).tensors
+    return nn.functional.mse_loss(model(sequences), targets).item()

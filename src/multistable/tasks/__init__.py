@@ -1,0 +1,13 @@
+"""Seeded data sets that ask for memory.
+
+Example:
+    >>> from torch.utils.data import DataLoader
+    >>> from multistable.tasks import copy_first_input
+    >>> sequences, targets = next(iter(DataLoader(copy_first_input(length=50, size=64, generator=0), batch_size=32)))
+    >>> sequences.shape, targets.shape
+    (torch.Size([32, 50, 1]), torch.Size([32, 1]))
+"""
+
+from multistable.tasks.copy_first_input import copy_first_input, copy_first_input_stream
+
+__all__ = ["copy_first_input", "copy_first_input_stream"]

@@ -1,0 +1,92 @@
+"""Copy first input: say at the last step what the first was."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, TensorDataset
+
+from multistable._checks import check_positive_int
+from multistable._random import as_generator, draw_seed
+
+__all__ = ["CHANCE", "CopyFirstInputStream", "copy_first_input", "copy_first_input_stream"]
+
+CHANCE = 1.0
+"""The mean squared error of the best answer without memory, 0: the variance of the target."""
+
+
+def copy_first_input(length: int, size: int, *, generator: torch.Generator | int | None = None) -> TensorDataset:
+    """Sequences x ~ N(0, 1) whose target is their first input, asked for at the last step; in memory.
+
+    The metric is the mean squared error; without memory it is 1. Source: Lambrechts et al. 2023 (arXiv:2106.01001),
+    section 4.1.
+
+    Args:
+        length: T, steps in a sequence.
+        size: how many sequences.
+        generator: a `torch.Generator`, or a seed; by default a new one with torch's initial seed.
+
+    Returns:
+        Pairs of a sequence (T, 1) and its target (1,).
+
+    Raises:
+        TypeError: `length` or `size` is not an int, `generator` is none of the types above.
+        ValueError: `length` or `size` is below 1.
+
+    Example:
+        >>> from multistable.tasks import copy_first_input
+        >>> sequence, target = copy_first_input(length=50, size=1000, generator=0)[7]
+        >>> sequence.shape, bool(target == sequence[0])
+        (torch.Size([50, 1]), True)
+    """
+    check_positive_int("length", length)
+    check_positive_int("size", size)
+    return TensorDataset(*_draw(length, size, as_generator(generator)))
+
+
+def copy_first_input_stream(
+    length: int, batch_size: int, *, generator: torch.Generator | int | None = None
+) -> "CopyFirstInputStream":
+    """Copy first input as an endless stream of new batches; iterating again starts over.
+
+    Args:
+        length: T, steps in a sequence.
+        batch_size: B, sequences in a batch.
+        generator: seeds the stream: a `torch.Generator`, or a seed; by default a new one with torch's initial seed.
+
+    Returns:
+        An iterable of pairs of sequences (B, T, 1) and targets (B, 1), for use as it is or in
+        `DataLoader(..., batch_size=None)`.
+
+    Raises:
+        TypeError: `length` or `batch_size` is not an int, `generator` is none of the types above.
+        ValueError: `length` or `batch_size` is below 1.
+
+    Example:
+        >>> from multistable.tasks import copy_first_input_stream
+        >>> sequences, targets = next(iter(copy_first_input_stream(length=50, batch_size=32, generator=0)))
+        >>> sequences.shape, bool((targets == sequences[:, 0]).all())
+        (torch.Size([32, 50, 1]), True)
+    """
+    check_positive_int("length", length)
+    check_positive_int("batch_size", batch_size)
+    return CopyFirstInputStream(length, batch_size, draw_seed(as_generator(generator)))
+
+
+class CopyFirstInputStream(IterableDataset[tuple[Tensor, Tensor]]):
+    """What `copy_first_input_stream` returns."""
+
+    def __init__(self, length: int, batch_size: int, seed: int) -> None:
+        self.length = length
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(self.seed)
+        while True:
+            yield _draw(self.length, self.batch_size, generator)
+
+
+def _draw(length: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    sequences = torch.randn(size, length, 1, generator=generator, device=generator.device)
+    return sequences, sequences[:, 0].clone()

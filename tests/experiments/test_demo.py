@@ -1,0 +1,86 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from matplotlib.image import imread
+
+from multistable.cli import main
+from multistable.experiments.demo import DemoConfig, run_demo
+
+TINY = {"length": 12, "hidden": 8, "steps": 3, "warmup_steps": 2, "batch_size": 16}
+ARGUMENTS = [word for name, value in TINY.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+@pytest.mark.slow
+def test_warmup_makes_a_task_learnable() -> None:
+    """A small form of the demonstration, long enough that a network without warmup stays at chance."""
+    result = run_demo(DemoConfig(length=60, hidden=32, steps=300, seed=0))
+    assert result.loss_plain > 0.9
+    assert result.loss_warmup < 0.1
+    assert result.warmup.before.vaa == pytest.approx(0.01)
+    assert result.warmup.after.vaa > 0.95
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_same_seed_same_figures(cell: str) -> None:
+    state = torch.get_rng_state()
+    results = [run_demo(DemoConfig(cell=cell, seed=3, **TINY)) for _ in range(2)]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert results[0].curve_plain == results[1].curve_plain
+    assert results[0].curve_warmup == results[1].curve_warmup
+    assert results[0].loss_warmup == results[1].loss_warmup
+    assert results[0].curve_plain != results[0].curve_warmup
+
+
+def test_the_command_writes_its_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", *ARGUMENTS, "--seed", "5", "--cell", "lstm", "--out", str(tmp_path / "new" / "folder")]) == 0
+    folder = tmp_path / "new" / "folder"
+    result = json.loads((folder / "result.json").read_text())
+    wanted = {"loss_plain", "loss_warmup", "vaa_before", "vaa_after", "warmup_seconds", "training_seconds"}
+    assert wanted <= result.keys()
+    assert result["settings"] == {**TINY, "seed": 5, "cell": "lstm", "layers": 2, "lr": 1e-3}
+    assert result["loss_plain"] == run_demo(DemoConfig(cell="lstm", seed=5, **TINY)).loss_plain
+    for name in ("curves.png", "multistability.png"):
+        assert imread(folder / name)[..., :3].std() > 0.05  # something is drawn
+    printed = capsys.readouterr()
+    assert f"{result['loss_warmup']:.4f}" in printed.out
+    assert "training with warmup" in printed.err
+
+
+def test_runs_as_a_module(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "multistable", "demo", *ARGUMENTS, "--out", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (tmp_path / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cell", "transformer"], "cell must be one of rnn, gru, lstm, got 'transformer'"),
+        (["--length", "0"], "length must be at least 1, got 0"),
+        (["--steps", "-1"], "steps must be at least 1, got -1"),
+        (["--lr", "nan"], "lr must be finite and above 0, got nan"),
+        (["--batch-size", "1"], "batch_size must be at least 2, got 1"),
+        (["--seed", "-1"], "seed must be at least 0, got -1"),
+    ],
+)
+def test_bad_settings(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", *arguments, "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").write_text("")
+    assert main(["demo", "--out", str(tmp_path / "taken")]) == 2
+    assert "taken" in capsys.readouterr().err
+
+
+def test_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["dance"])
+    assert stopped.value.code == 2
+    assert "invalid choice: 'dance'" in capsys.readouterr().err

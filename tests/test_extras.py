@@ -1,0 +1,55 @@
+"""What a base install, with torch and numpy alone, can and can't do."""
+
+import subprocess
+import sys
+import textwrap
+
+BLOCKED = """
+import importlib.machinery
+import sys
+
+find_spec = importlib.machinery.PathFinder.find_spec
+extras = {"matplotlib", "tqdm", "rich"}
+importlib.machinery.PathFinder.find_spec = lambda name, *rest: None if name in extras else find_spec(name, *rest)
+"""
+
+
+def run_without_extras(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", BLOCKED + textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_core_needs_no_extra() -> None:
+    finished = run_without_extras("""
+        import torch, multistable
+        gru = torch.nn.GRU(1, 4)
+        multistable.measure(gru, torch.randn(5, 8, 1), horizon=5)
+        multistable.warmup(gru, torch.randn(5, 8, 1), steps=1, horizon=2)
+    """)
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_figures_name_their_extra() -> None:
+    finished = run_without_extras("""
+        import torch, multistable
+        multistable.measure(torch.nn.GRU(1, 4), torch.randn(5, 8, 1), horizon=5).plot()
+    """)
+    assert "ImportError: figures need matplotlib: pip install 'multistable[plot]'" in finished.stderr
+
+
+def test_progress_names_its_extra_before_any_work() -> None:
+    finished = run_without_extras("""
+        import torch, multistable
+        multistable.warmup(torch.nn.GRU(1, 4), torch.randn(5, 8, 1), horizon=10**9, progress=True)
+    """)
+    assert "ImportError: progress=True needs tqdm: pip install 'multistable[progress]'" in finished.stderr
+
+
+def test_the_demo_names_its_extra() -> None:
+    finished = run_without_extras("""
+        from multistable.cli import main
+        sys.exit(main(["demo"]))
+    """)
+    assert finished.returncode == 2
+    assert finished.stderr == "multistable demo: the demo needs matplotlib: pip install 'multistable[demo]'\n"
