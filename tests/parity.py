@@ -23,7 +23,7 @@ def assert_matches(ours: Tensor, theirs: Tensor) -> None:
     assert error.max() <= 1e-10, f"off by {error.max():.1e}"
 
 
-def torch_module(kind: type[nn.RNNBase], reference: dict[str, Tensor]) -> nn.RNNBase:
+def torch_module(kind: type[nn.GRU | nn.LSTM], reference: dict[str, Tensor]) -> nn.RNNBase:
     """The reference network's recurrent part as one module of torch's."""
     module = kind(reference["x"].shape[-1], reference["hn"].shape[-1], num_layers=2, dtype=torch.float64)
     with torch.no_grad():

@@ -53,6 +53,15 @@ def test_a_pool_is_drawn_from_without_replacement(module: nn.Module, inputs: obj
     assert_drawn_from(pool, draw(module, inputs, size=50), size=10)
 
 
+@pytest.mark.parametrize(
+    ("module", "batch"),
+    [(nn.GRU(1, 2), torch.stack(POOL, 1)), (nn.Sequential(nn.GRU(1, 2)), torch.stack(POOL, 1))],
+)
+def test_of_a_pair_the_first_is_taken(module: nn.Module, batch: Tensor) -> None:
+    alone, paired = (measure(module, inputs, horizon=5, generator=0).states for inputs in (batch, (batch, "targets")))
+    assert torch.equal(alone, paired)
+
+
 def test_single_steps_are_a_cells_own_layout() -> None:
     (drawn,) = draw(nn.GRUCell(1, 2), torch.arange(10.0)[:, None], size=10, count=1)
     assert drawn.inputs.shape == (1, 10, 1)
@@ -223,7 +232,7 @@ def test_bad_modules(call: object) -> None:
         call(nn.GRU(2, 4).bfloat16(), GOOD.bfloat16())
     broken = nn.GRU(2, 4)
     with torch.no_grad():
-        broken.bias_ih_l0[0] = float("nan")
+        broken.get_parameter("bias_ih_l0")[0] = float("nan")
     with pytest.raises(ValueError, match="parameters of 'l0' must be finite, got NaN or infinity"):
         call(broken, GOOD)
 

@@ -13,8 +13,8 @@ def copier(gain: float, size: int = 1) -> nn.RNN:
     """h' = tanh(gain h + u): one equilibrium under zero input for gain <= 1, two (in each unit) above."""
     module = nn.RNN(size, size, bias=False, dtype=torch.float64)
     with torch.no_grad():
-        module.weight_hh_l0.copy_(gain * torch.eye(size))
-        module.weight_ih_l0.copy_(torch.eye(size))
+        module.get_parameter("weight_hh_l0").copy_(gain * torch.eye(size))
+        module.get_parameter("weight_ih_l0").copy_(torch.eye(size))
     return module
 
 
@@ -124,8 +124,8 @@ def test_same_seed_same_bits() -> None:
 
 def test_growing_states_are_an_error() -> None:
     module = nn.RNN(1, 1, nonlinearity="relu", bias=False)
-    nn.init.constant_(module.weight_hh_l0, 4.0)
-    nn.init.constant_(module.weight_ih_l0, 1.0)
+    nn.init.constant_(module.get_parameter("weight_hh_l0"), 4.0)
+    nn.init.constant_(module.get_parameter("weight_ih_l0"), 1.0)
     with pytest.raises(FloatingPointError, match=r"states of l0 are no longer finite after 60 steps under a constant"):
         measure(module, torch.ones(5, 4, 1), generator=0)
 

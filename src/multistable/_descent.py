@@ -53,7 +53,7 @@ class Descent:
         """
         if min(len(received) for received in sequences) < 2:
             raise ValueError("inputs must hold at least two sequences in a batch to be told apart, got one")
-        # States that coincide after one step may have seen the same inputs: the next batch is run to its sequences' ends.
+        # States that coincide after one step may have seen the same inputs: the next batch is run to the end.
         max_prefix = None if self.collapsed_in_a_row else self.max_prefix
         reached = reach(self.stacks, sequences, self.batch_size, max_prefix, self.generator)
         starts = {
@@ -81,7 +81,7 @@ class Descent:
 
 
 def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -> tuple[Tensor, int]:
-    """VAA* after `steps` steps, or after half as many, and half again, while all states coincide; and the steps taken."""
+    """VAA* after `steps` steps, halved again and again while all states coincide; and the steps taken."""
     while True:
         states = layer.hold(s, u, steps)
         if not torch.isfinite(states).all():

@@ -40,8 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="train a network without and with multistability warmup",
-        description="Train one recurrent network on copy first input without and with multistability warmup, on the same "
-        "batches from the same weights. Writes result.json, curves.png and multistability.png.",
+        description="Train one recurrent network on copy first input without and with multistability warmup, on the "
+        "same batches from the same weights. Writes result.json, curves.png and multistability.png.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     demo.add_argument("--cell", default="gru", help="gru, lstm or rnn")

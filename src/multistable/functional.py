@@ -4,6 +4,7 @@ Source: Lambrechts, De Geeter, Vecoven, Ernst and Drion, "Warming up recurrent n
 multistability greatly improves learning", Neural Networks 2023, arXiv:2106.01001.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,8 +15,8 @@ from multistable._checks import check_finite, check_positive
 
 __all__ = ["vaa", "vaa_star"]
 
-# Distances held at a time: 2^22 of them take 32 MiB in float64, and a backward pass holds a few such blocks.
-_DISTANCES_AT_A_TIME = 2**22
+# Distances held at a time: 2^20 of them take 8 MiB in float64, and a backward pass holds a few such blocks.
+_DISTANCES_AT_A_TIME = 2**20
 
 
 def vaa(states: Tensor, tol: float = 1e-4) -> Tensor:
@@ -29,7 +30,7 @@ def vaa(states: Tensor, tol: float = 1e-4) -> Tensor:
         tol: states closer than this count as one.
 
     Returns:
-        A tensor without dimensions, in the dtype of the computation. It carries no gradient (VAA is piecewise constant).
+        A tensor without dimensions, in the dtype of the computation. VAA is piecewise constant: no gradient.
 
     Raises:
         TypeError: `states` is not a floating-point tensor, `tol` is not a number.
@@ -42,8 +43,9 @@ def vaa(states: Tensor, tol: float = 1e-4) -> Tensor:
         tensor(0.7500)
     """
     states = _as_states(states, tol).detach()
-    neighbours = [(_distances(rows, states) < tol).sum(1) for rows in _blocks(states)]
-    return torch.cat(neighbours).to(states.dtype).reciprocal().mean()
+    return _blockwise(
+        states, lambda rows: (_distances(rows, states) < tol).sum(1, dtype=states.dtype).reciprocal()
+    ).mean()
 
 
 def vaa_star(states: Tensor, tol: float = 1e-4) -> Tensor:
@@ -92,6 +94,16 @@ def _blocks(points: Tensor) -> tuple[Tensor, ...]:
     return blocks
 
 
+def _blockwise(points: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
+    """A number for each point, a block of rows at a time, (n, d) -> (n,)."""
+    # The results of all blocks have their place from the start: small tensors that stay, between large ones that go,
+    # would keep the allocator from using the large ones' memory again.
+    scores = points.new_empty(len(points))
+    for rows, scores_of_rows in zip(_blocks(points), _blocks(scores), strict=True):
+        scores_of_rows.copy_(score(rows))
+    return scores
+
+
 def _distances(rows: Tensor, points: Tensor) -> Tensor:
     # The default mode expands |a - b|^2 into a matrix product above 25 rows, whose rounding error exceeds `tol`.
     return torch.cdist(rows, points, compute_mode="donot_use_mm_for_euclid_dist")
@@ -110,7 +122,7 @@ class _BlockwiseVAAStar(torch.autograd.Function):
     def forward(ctx: Any, points: Tensor, tol: float) -> Tensor:
         ctx.save_for_backward(points)
         ctx.tol = tol
-        return torch.cat([_inverse_closeness(rows, points, tol) for rows in _blocks(points)]).mean()
+        return _blockwise(points, lambda rows: _inverse_closeness(rows, points, tol)).mean()
 
     @staticmethod
     @once_differentiable

@@ -1,6 +1,6 @@
 """Batches from whatever a user passes as `inputs`."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from multistable._checks import check_finite
 from multistable._random import forked_rng
-from multistable.dynamics import Adapter, Sequences, adapter_of, record
+from multistable.dynamics import Adapter, Sequences, Stack, adapter_of, record
 from multistable.dynamics.calls import check_inputs, full_lengths
 
 __all__ = ["batches", "received"]
@@ -28,9 +28,10 @@ def batches(
     Args:
         module: a recurrent module, or a model that holds some.
         inputs: for a recurrent module a tensor in the module's own layout, a list of (T_i, I) tensors, or a
-            `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword arguments). For either
-            also a map-style `Dataset` of single sequences, a `DataLoader` or another iterable of batches (of tuples the
-            first element is taken), or a function `(batch_size, generator) -> batch`.
+            `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword arguments). For
+            either also a map-style `Dataset` of single sequences, a `DataLoader` or another iterable of batches, or a
+            function `(batch_size, generator) -> batch`. Of a tuple, such as (inputs, targets), the first element is
+            taken.
         batch_size: how many sequences to draw; a loader's batches and a model's single batch are as large as they are.
         generator: draws the sequences.
         endless: whether to start over at the end of a finite source; an iterator that can't be restarted just ends.
@@ -48,6 +49,8 @@ def batches(
         read = partial(_move, device=next(iter(devices)))
     else:
         read = _identity
+    if not _is_ragged(inputs):
+        inputs = _first(inputs) if isinstance(inputs, tuple) else inputs
     if adapter is not None and _is_pool(inputs):
         pool = read(inputs)
         check_finite("inputs", pool.inputs)
@@ -68,7 +71,7 @@ def batches(
 
 
 def received(
-    module: nn.Module, recurrent: list[tuple[str, nn.Module]], batch: Any, generator: torch.Generator
+    module: nn.Module, recurrent: Sequence[tuple[Stack, nn.Module]], batch: Any, generator: torch.Generator
 ) -> list[Sequences]:
     """What each recurrent module receives when `module` is given a batch that `batches` drew.
 
@@ -80,8 +83,8 @@ def received(
         check_finite("inputs", batch.inputs)
         return [batch]
     sequences = record(module, recurrent, batch, generator)
-    for (name, _), one in zip(recurrent, sequences, strict=True):
-        check_finite(f"what {name!r} receives", one.inputs)
+    for (stack, _), one in zip(recurrent, sequences, strict=True):
+        check_finite(f"what {stack.name!r} receives", one.inputs)
     return sequences
 
 
@@ -125,8 +128,7 @@ def _move(batch: Any, device: torch.device) -> Any:
     batch = _first(batch)
     if isinstance(batch, Mapping):
         return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
-    is_tensor = isinstance(batch, Tensor) or isinstance(batch, PackedSequence)
-    return batch.to(device) if is_tensor else batch
+    return batch.to(device) if hasattr(batch, "to") else batch
 
 
 def _identity(batch: Any) -> Any:
@@ -154,7 +156,7 @@ def _repeat(draw: Callable[[], Any], endless: bool) -> Iterator[Any]:
 
 
 def _iterate(inputs: Iterable[Any], forked: Callable[[], AbstractContextManager[None]], endless: bool) -> Iterator[Any]:
-    """The items of an iterable, from the start again at its end if `endless`; its draws leave the global state alone."""
+    """The items of an iterable, over and over if `endless`; what it draws leaves the global random state alone."""
     while True:
         with forked():
             iterator = iter(inputs)

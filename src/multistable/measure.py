@@ -91,8 +91,8 @@ class Multistability:
     def __repr__(self) -> str:
         layers = ", ".join(f"{layer.name} {layer.vaa:.3f}" for layer in self.per_layer)
         return (
-            f"Multistability(vaa={self.vaa:.3f} after {self.horizon:,} steps, residual={self.residual:.1e}, n={self.n}, "
-            f"per layer: {layers})"
+            f"Multistability(vaa={self.vaa:.3f} after {self.horizon:,} steps, residual={self.residual:.1e}, "
+            f"n={self.n}, per layer: {layers})"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,20 +125,22 @@ def measure(
 ) -> Multistability:
     """Measure how many attractors the data can reach.
 
-    Random prefixes of the sequences lead to reached states. From there a constant input u ~ N(0, I), the same for all, is
-    held for `horizon` steps at the lowest layer of each recurrent module; VAA of the states of all layers side by side is
-    the paper's measure (Lambrechts et al. 2023, arXiv:2106.01001). Each layer is also driven alone, by a constant input
-    of its own. No gradient is taken and nothing is changed: a model runs in evaluation mode and is put back.
+    Random prefixes of the sequences lead to reached states. From there a constant input u ~ N(0, I), the same for all,
+    is held for `horizon` steps at the lowest layer of each recurrent module; VAA of the states of all layers side by
+    side is the paper's measure (Lambrechts et al. 2023, arXiv:2106.01001). Each layer is also driven alone, by a
+    constant input of its own. No gradient is taken and nothing is changed: a model runs in evaluation mode and is put
+    back.
 
-    A high VAA at a finite horizon can come from states that fade slowly: a `trace` that still falls, or a residual above
-    rounding, says so.
+    A high VAA at a finite horizon can come from states that fade slowly: a `trace` that still falls, or a residual
+    above rounding, says so.
 
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
         inputs: sequences. For a recurrent module a tensor in the module's own layout (for a cell (T, B, I)), a list of
             (T_i, I) tensors or a `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword
             arguments). For either also a map-style `Dataset` of single sequences, a `DataLoader` or other iterable of
-            batches (of tuples the first element is taken), or a function `(batch_size, generator) -> batch`.
+            batches, or a function `(batch_size, generator) -> batch`. Of a tuple, such as (inputs, targets), the first
+            element is taken.
         horizon: steps under the constant input.
         tol: states closer than this count as one.
         n: how many sequences to take; fewer if `inputs` holds fewer.
@@ -158,6 +160,7 @@ def measure(
     Example:
         >>> import torch
         >>> from multistable import measure
+        >>> _ = torch.manual_seed(0)
         >>> gru = torch.nn.GRU(1, 16, num_layers=2)
         >>> measure(gru, torch.randn(50, 100, 1), generator=0).vaa < 0.02
         True
@@ -169,10 +172,9 @@ def measure(
     stacks = [stack for stack, _ in found]
     check_parameters(stacks)
     generator = as_generator(generator)
-    recurrent = [(stack.name, one) for stack, one in found]
     drawn = batches(module, inputs, n, generator, endless=False)
     with torch.no_grad():
-        states = reach_many(stacks, (received(module, recurrent, batch, generator) for batch in drawn), n, generator)
+        states = reach_many(stacks, (received(module, found, batch, generator) for batch in drawn), n, generator)
     return score(stacks, states, horizon, tol, generator)
 
 
@@ -183,8 +185,8 @@ def check_parameters(stacks: Sequence[Stack]) -> None:
             for parameter in part.parameters():
                 if parameter.dtype not in (torch.float32, torch.float64):
                     raise TypeError(
-                        f"parameters of {part.name!r} must be float32 or float64, got {parameter.dtype}: half precision "
-                        "can't tell states apart at this tolerance"
+                        f"parameters of {part.name!r} must be float32 or float64, got {parameter.dtype}: "
+                        "half precision can't tell states apart at this tolerance"
                     )
                 if not torch.isfinite(parameter).all():
                     raise ValueError(f"parameters of {part.name!r} must be finite, got NaN or infinity")
@@ -222,36 +224,33 @@ def score(
         FloatingPointError: states grow beyond what the dtype can hold.
     """
     horizons = _log_spaced(horizon)
-    constants = [draw_constant(stack, generator) for stack in stacks]
-    states: list[tuple[Tensor, ...]] = []
-    residuals: list[tuple[Tensor, ...]] = []
-    walks = [states_at(*walk, horizons) for walk in zip(stacks, reached, constants, strict=True)]
-    for at_horizon in zip(*walks, strict=True):
-        after = [stack.hold(s, u, 1) for stack, s, u in zip(stacks, at_horizon, constants, strict=True)]
-        states.append(at_horizon)
-        residuals.append(tuple(new - old for new, old in zip(after, at_horizon, strict=True)))
+    walks = [
+        _walk(stack, start, draw_constant(stack, generator), horizons)
+        for stack, start in zip(stacks, reached, strict=True)
+    ]
     layers = []
-    for index, (stack, start) in enumerate(zip(stacks, reached, strict=True)):
+    for stack, start, walk in zip(stacks, reached, walks, strict=True):
         for k, part in enumerate(stack.parts):
             if part in stack.layers[0]:
                 # The lowest layer alone is what it is in the stack, under the same constant input.
-                alone = [
-                    (stack.split(s[index])[k], stack.split(moved[index])[k])
-                    for s, moved in zip(states, residuals, strict=True)
-                ]
+                alone = [(stack.split(state)[k], stack.split(moved)[k]) for state, moved in walk]
             else:
-                alone = _walk_alone(part, stack.split(start)[k], draw_constant(part, generator), horizons)
+                alone = _walk(part, stack.split(start)[k], draw_constant(part, generator), horizons)
             trace = _trace(part.name, horizons, alone, tol)
             layers.append(LayerMultistability(part.name, trace.vaa[-1], trace.residual[-1], trace))
-    whole = [(torch.cat(s, -1), torch.cat(moved, -1)) for s, moved in zip(states, residuals, strict=True)]
+    whole = [
+        (torch.cat([state for state, _ in at_horizon], -1), torch.cat([moved for _, moved in at_horizon], -1))
+        for at_horizon in zip(*walks, strict=True)
+    ]
     trace = _trace("the network", horizons, whole, tol)
+    states, _ = whole[-1]
     return Multistability(
         vaa=trace.vaa[-1],
         residual=trace.residual[-1],
         per_layer=tuple(layers),
         trace=trace,
-        states=whole[-1][0],
-        n=len(whole[-1][0]),
+        states=states,
+        n=len(states),
         horizon=horizon,
         tol=tol,
     )
@@ -266,12 +265,14 @@ def _log_spaced(horizon: int) -> list[int]:
 
 
 def draw_constant(layer: Dynamics, generator: torch.Generator) -> Tensor:
+    """A constant input u ~ N(0, I) for a layer, (I,)."""
     like = layer.parameters()[0]
     drawn = torch.randn(layer.input_size, generator=generator, device=generator.device, dtype=torch.float64)
     return drawn.to(like)
 
 
-def _walk_alone(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[tuple[Tensor, Tensor]]:
+def _walk(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[tuple[Tensor, Tensor]]:
+    """At each horizon the states, and by how much the next step moves them."""
     return [(state, layer.hold(state, u, 1) - state) for state in states_at(layer, s, u, horizons)]
 
 

@@ -111,15 +111,16 @@ def warmup(
 
     The procedure of Lambrechts et al. 2023 (arXiv:2106.01001). Each step draws a batch of sequences, for each a prefix
     length, a horizon M uniform in 1..min(1 + horizon_increment * step, horizon) and for each layer a constant input
-    u ~ N(0, I). From the states that the prefixes lead to each layer is driven alone by its u for M steps; the loss is the
-    mean over the layers of (VAA* - target)^2, and Adam takes a step on the parameters of the recurrent layers.
+    u ~ N(0, I). From the states that the prefixes lead to each layer is driven alone by its u for M steps; the loss is
+    the mean over the layers of (VAA* - target)^2, and Adam takes a step on the parameters of the recurrent layers.
 
     Only parameters of recurrent layers that require a gradient change. Whatever happens, `requires_grad`, `.grad`,
     training mode and hooks are as before the call, and if it raises, the parameters are too.
 
-    Where all states of a layer lie within `tol` of each other, VAA* has no gradient. The layer is then held for half the
-    steps, again and again until its states are apart; where even one step merges them, the next batch is run along its
-    whole sequences. If no layer has any gradient for 10 steps in a row, the warmup ends with the status `"collapsed"`.
+    Where all states of a layer lie within `tol` of each other, VAA* has no gradient. The layer is then held for half
+    the steps, again and again until its states are apart; where even one step merges them, the next batch is run along
+    its whole sequences. If no layer has any gradient for 10 steps in a row, the warmup ends with the status
+    `"collapsed"`.
 
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
@@ -134,8 +135,8 @@ def warmup(
         max_prefix: the longest prefix. Prefixes need not span a long sequence to lead to different states; None takes
             them as long as the sequences, as the paper does, at a cost that grows with their length. Raise it where the
             first steps of all sequences are alike.
-        partial: the names of the layers to warm up, as `multistable.dynamics.dynamics` lists them; a name stands for all
-            that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). All layers by default.
+        partial: the names of the layers to warm up, as `multistable.dynamics.dynamics` lists them; a name stands for
+            all that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). All layers by default.
         generator: draws all that is random: a `torch.Generator`, or a seed; by default a new one with torch's initial
             seed.
         progress: whether to show a progress bar; needs the extra `progress`.
@@ -145,17 +146,18 @@ def warmup(
 
     Raises:
         TypeError: an argument has the wrong type, or the module's parameters are in half precision.
-        ValueError: nothing in `module` is recurrent, or all of it is frozen; `partial` names no layer; the inputs have a
-            wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a number is out of its range.
+        ValueError: nothing in `module` is recurrent, or all of it is frozen; `partial` names no layer; the inputs have
+            a wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules; an iterator ran out.
-        FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond what the dtype can hold.
+        FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond the dtype's range.
         ImportError: `progress` without the extra.
 
     Example:
         >>> import torch
         >>> from multistable import warmup
+        >>> _ = torch.manual_seed(0)
         >>> gru = torch.nn.GRU(1, 16, num_layers=2)
-        >>> result = warmup(gru, torch.randn(50, 100, 1), steps=20, horizon=50, generator=0)
+        >>> result = warmup(gru, torch.randn(50, 100, 1), steps=50, horizon=50, generator=0)
         >>> result.after.vaa > result.before.vaa
         True
     """
@@ -175,7 +177,6 @@ def warmup(
     layers = _select([stack for stack, _ in found], partial)
     found = [(stack, one) for stack, one in found if any(part in layers for part in stack.parts)]
     stacks = [stack for stack, _ in found]
-    recurrent = [(stack.name, one) for stack, one in found]
     check_parameters(stacks)
     parameters = trainable(layers)
     generator = as_generator(generator)
@@ -189,13 +190,13 @@ def warmup(
         def measured() -> Multistability:
             """The measure on the same sequences, prefixes and constant inputs each time."""
             own = torch.Generator().manual_seed(probe_seed)
-            sequences = (received(module, recurrent, batch, own) for batch in probe)
+            sequences = (received(module, found, batch, own) for batch in probe)
             with torch.no_grad():
                 reached = reach_many(stacks, sequences, _MEASURED, own)
             return score(stacks, reached, 10 * horizon, tol, own)
 
         before = measured()
-        sequences = (received(module, recurrent, batch, generator) for batch in drawn)
+        sequences = (received(module, found, batch, generator) for batch in drawn)
         descent = Descent(stacks, layers, target, tol, max_prefix, batch_size, generator)
         optimizer = torch.optim.Adam(parameters, lr=lr)
         start = time.perf_counter()
@@ -255,8 +256,8 @@ def _conclude(
     change = f"VAA went from {before.vaa:.2f} to {after.vaa:.2f} at {after.horizon:,} steps in {steps} steps of warmup"
     if collapsed:
         return "collapsed", (
-            f"{change}; the last {collapsed} had no gradient, as all states of a layer coincide even after one step under "
-            "a constant input: check that the sequences differ, or start from other weights"
+            f"{change}; the last {collapsed} had no gradient, as all states of a layer coincide even after one step "
+            "under a constant input: check that the sequences differ, or start from other weights"
         )
     if after.vaa < _REACHED * target:
         return "below target", f"{change}, below the target of {target}: more steps may help"

@@ -1,7 +1,7 @@
 """Recurrent modules as maps s' = f(s, u).
 
-`dynamics(module)` lists the recurrent layers in any module, `stacks(module)` groups them by the module they belong to, and
-`register` adds types of your own.
+`dynamics(module)` lists the recurrent layers in any module, `stacks(module)` groups them by the module they belong to,
+and `register` adds types of your own.
 
 Example:
     >>> import torch

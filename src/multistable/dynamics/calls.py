@@ -27,6 +27,10 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def clone(self) -> "Sequences":
+        """The same in memory of its own."""
+        return Sequences(self.inputs.clone(), self.lengths, None if self.state is None else self.state.clone())
+
     def rows(self, index: Tensor) -> "Sequences":
         """The sequences that `index` (k,) names."""
         lengths = self.lengths[index]

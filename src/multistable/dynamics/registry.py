@@ -49,8 +49,9 @@ def stacks(module: nn.Module) -> list[Stack]:
 def dynamics(module: nn.Module) -> list[Dynamics]:
     """Every recurrent layer and direction found in `module`.
 
-    Found are the layers of `nn.RNN`, `nn.GRU` and `nn.LSTM`, the cells `nn.RNNCell`, `nn.GRUCell` and `nn.LSTMCell`, and
-    the types added with `register`, whether `module` is one of them or holds them. They share the module's parameters.
+    Found are the layers of `nn.RNN`, `nn.GRU` and `nn.LSTM`, the cells `nn.RNNCell`, `nn.GRUCell` and `nn.LSTMCell`,
+    and the types added with `register`, whether `module` is one of them or holds them. They share the module's
+    parameters.
 
     Args:
         module: any module.
@@ -108,8 +109,8 @@ def register(
         state_size: S, given the module; by default its attribute `hidden_size`.
         output_size: how many of the state's first entries are the output; by default all of them.
         layout: how a model calls the module: `"step"` for `module(u, state)` with u (B, I), `"time_first"` and
-            `"batch_first"` for `module(inputs, state)` with inputs (T, B, I) and (B, T, I). The state is left out, None, a
-            tensor (B, S), or a tuple of tensors that make up s side by side.
+            `"batch_first"` for `module(inputs, state)` with inputs (T, B, I) and (B, T, I). The state is left out,
+            None, a tensor (B, S), or a tuple of tensors that make up s side by side.
 
     Raises:
         TypeError: `module_type` is not a type of module.

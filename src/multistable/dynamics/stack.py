@@ -75,8 +75,8 @@ class Stack(Dynamics):
     def reach(self, inputs: Tensor, lengths: Tensor, prefixes: Tensor, s: Tensor | None = None) -> Tensor:
         """The states that prefixes of whole sequences lead to.
 
-        Without reverse parts this is `run` to the prefixes' ends. A reverse part's prefix is the sequence's end, and the
-        layers above it receive what it makes of the whole sequence.
+        Without reverse parts this is `run` to the prefixes' ends. A reverse part's prefix is the sequence's end, and
+        the layers above it receive what it makes of the whole sequence.
 
         Args:
             inputs: (T, B, I).

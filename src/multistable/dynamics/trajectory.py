@@ -17,8 +17,8 @@ _ANCHORS = 7  # 7 * 120 = 840 = lcm(1, ..., 8): a repeat within 840 steps shows 
 def states_at(layer: Dynamics, s: Tensor, u: Tensor, horizons: Sequence[int]) -> Iterator[Tensor]:
     """The states after each of several numbers of steps under a constant input.
 
-    Nothing is approximated: work is saved only where a state repeats one of the last 840 steps bit for bit. What follows
-    is then known, and the rest modulo the repeat is run.
+    Nothing is approximated: work is saved only where a state repeats one of the last 840 steps bit for bit. What
+    follows is then known, and the rest modulo the repeat is run.
 
     Args:
         layer: the layer or stack.

@@ -1,0 +1,171 @@
+"""`states_at`: exactly the states of plain `hold`, with work saved where they repeat."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from multistable.dynamics import Dynamics, dynamics, stacks, states_at
+from multistable.dynamics.custom import CustomDynamics
+
+HORIZONS = [0, 1, 7, 119, 120, 121, 500, 839, 840, 841, 841, 1319, 1321, 3000]
+
+
+class Shift(nn.Module):
+    """s' = P s + u with a permutation of disjoint cycles: exact, and of the cycles' least common multiple as period."""
+
+    def __init__(self, *cycles: int) -> None:
+        super().__init__()
+        blocks = [torch.eye(size, dtype=torch.float64).roll(1, 0) for size in cycles]
+        self.permutation = nn.Parameter(torch.block_diag(*blocks))
+
+    def layer(self) -> Dynamics:
+        size = len(self.permutation)
+        return CustomDynamics(self, lambda module, s, u: s @ module.permutation.T + u, "shift", size, size)
+
+
+def random(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def count_steps(layer: Dynamics, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps each call of `scan_constant` computes, from here on."""
+    counts: list[int] = []
+    scan_constant = layer.scan_constant
+
+    def counted(u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
+        counts.append(steps)
+        return scan_constant(u, steps, s)
+
+    monkeypatch.setattr(layer, "scan_constant", counted)
+    return counts
+
+
+def assert_exact(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int] = HORIZONS) -> None:
+    with torch.no_grad():
+        for horizon, state in zip(horizons, states_at(layer, s, u, horizons), strict=True):
+            assert torch.equal(state, layer.hold(s, u, horizon)), horizon
+
+
+def network(kind: Callable[..., nn.RNNBase], **options: Any) -> nn.RNNBase:
+    torch.manual_seed(0)
+    return kind(2, 8, **options)
+
+
+def chaotic() -> nn.RNN:
+    torch.manual_seed(0)
+    module = nn.RNN(2, 40)
+    nn.init.normal_(module.get_parameter("weight_hh_l0"), std=3 / 40**0.5)
+    return module
+
+
+def test_a_fresh_lstm_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    (layer,) = dynamics(network(nn.LSTM))
+    s, u = random(6, 16).float(), random(2).float()
+    assert_exact(layer, s, u)
+    counts = count_steps(layer, monkeypatch)
+    assert len(list(states_at(layer, s, u, [10**9]))) == 1
+    assert sum(counts) < 3000
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_stack(dtype: torch.dtype) -> None:
+    (stack,) = stacks(network(nn.GRU, num_layers=2, bidirectional=True).to(dtype))
+    s, u = random(6, stack.state_size).to(dtype), random(2).to(dtype)
+    with torch.no_grad():
+        for horizon in HORIZONS:
+            assert torch.equal(next(states_at(stack, s, u, [horizon])), stack.hold(s, u, horizon))
+        # Where several horizons cut the first chunk up, the upper layer's inputs are projected in products of other
+        # sizes, which round differently.
+        for horizon, state in zip(HORIZONS, states_at(stack, s, u, HORIZONS), strict=True):
+            torch.testing.assert_close(state, stack.hold(s, u, horizon), rtol=0, atol=50 * torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_states_that_never_settle(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    (layer,) = dynamics(chaotic().to(dtype))
+    s, u = random(6, 40).to(dtype), 0.1 * random(2).to(dtype)
+    with torch.no_grad():
+        start = layer.hold(s, u, 2000)
+        outputs, _ = layer.scan_constant(u, 1000, start)
+    assert (outputs - start).abs().amax((1, 2)).min() > 1e-3  # it does not come back
+    assert_exact(layer, s, u)
+    counts = count_steps(layer, monkeypatch)
+    list(states_at(layer, s, u, [3000]))
+    assert sum(counts) == 3000
+
+
+@pytest.mark.parametrize(("cycles", "found_after"), [
+    pytest.param((1,), 120, id="period 1"),
+    pytest.param((2,), 120, id="period 2"),
+    pytest.param((7,), 840, id="period 7"),
+    pytest.param((9,), 360, id="period 9"),
+    pytest.param((3, 5, 8), 120, id="period 120"),
+    pytest.param((5, 7, 8), 840, id="period 280"),
+    pytest.param((3, 5, 7, 8), 840, id="period 840"),
+])  # fmt: skip
+def test_cycles_within_840_steps(cycles: tuple[int, ...], found_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Shift(*cycles).layer()
+    s, u = random(2, sum(cycles)), torch.zeros(sum(cycles)).double()
+    assert_exact(layer, s, u)
+    counts = count_steps(layer, monkeypatch)
+    horizon = 10**9 + 13
+    (state,) = states_at(layer, s, u, [horizon])
+    assert sum(counts) == found_after + horizon % found_after
+    assert torch.equal(state, layer.hold(s, u, horizon % math.lcm(*cycles)))
+
+
+@pytest.mark.parametrize("cycles", [(11,), (13,), (16, 7), (11, 8)])
+def test_longer_cycles_are_not_cut_short(cycles: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Shift(*cycles).layer()
+    s, u = random(2, sum(cycles)), torch.zeros(sum(cycles)).double()
+    assert_exact(layer, s, u)
+    counts = count_steps(layer, monkeypatch)
+    list(states_at(layer, s, u, [3000]))
+    assert sum(counts) == 3000
+
+
+def test_one_row_that_moves_keeps_all_going() -> None:
+    layer = Shift(11).layer()
+    s = torch.ones(3, 11).double()
+    s[1, 4] = 2
+    assert_exact(layer, s, torch.zeros(11).double())
+
+
+def test_drift_is_not_taken_for_rest() -> None:
+    layer = Shift(1).layer()
+    horizons = [3, 840, 2000]
+    states = states_at(layer, torch.zeros(1, 1).double(), torch.ones(1).double(), horizons)
+    assert [state.item() for state in states] == horizons
+
+
+@pytest.mark.parametrize("lost", [torch.nan, torch.inf])
+def test_states_that_are_not_finite(lost: float) -> None:
+    layer = Shift(7).layer()
+    states = list(states_at(layer, torch.full((1, 7), lost).double(), torch.zeros(7).double(), [1, 1000]))
+    assert not any(state.isfinite().any() for state in states)
+
+
+def test_horizons_after_the_repeat_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Shift(7).layer()
+    s, u = random(2, 7), torch.zeros(7).double()
+    counts = count_steps(layer, monkeypatch)
+    for horizon, state in zip(range(1000, 1020), states_at(layer, s, u, range(1000, 1020)), strict=True):
+        assert torch.equal(state, s.roll(horizon, 1))
+    assert sum(counts) == 840 + sum(horizon - 840 for horizon in range(1000, 1020))
+
+
+def test_no_gradient_is_kept() -> None:
+    (layer,) = dynamics(network(nn.GRU))
+    s = random(2, 8).float().requires_grad_()
+    assert not any(state.requires_grad for state in states_at(layer, s, random(2).float(), [1, 500]))
+    assert torch.is_grad_enabled()
+
+
+def test_gradient_mode_is_the_callers_between_horizons() -> None:
+    (layer,) = dynamics(network(nn.GRU))
+    for _ in states_at(layer, random(2, 8).float(), random(2).float(), [1, 2]):
+        assert torch.is_grad_enabled()
