@@ -10,8 +10,8 @@ from multistable import warmup
 from multistable.experiments.demo import CELLS, DemoConfig, LastOutput, evaluate, train
 from multistable.tasks import copy_first_input
 
-LENGTH, STEPS, SEEDS = 200, 400, 3
-CAPS = (10, 30, 100, None)
+LENGTH, STEPS, SEEDS = 200, 500, 3
+CAPS = (10, 30, None)
 
 
 def row(cell: str, max_prefix: int | None, seed: int) -> dict[str, object]:

@@ -62,6 +62,22 @@ def test_of_a_pair_the_first_is_taken(module: nn.Module, batch: Tensor) -> None:
     assert torch.equal(alone, paired)
 
 
+def test_of_a_models_pair_of_matrices_the_first_is_taken() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.rnn = nn.Embedding(5, 1), nn.GRU(1, 2, batch_first=True)
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            outputs: Tensor = self.rnn(self.embedding(tokens))[0]
+            return outputs
+
+    model, tokens = Tokens(), torch.randint(5, (10, 7))
+    pair = (tokens, torch.full((10, 7), 99))  # no token: the embedding would raise
+    alone, paired = (measure(model, inputs, horizon=5, generator=0).states for inputs in (tokens, pair))
+    assert torch.equal(alone, paired)
+
+
 def test_single_steps_are_a_cells_own_layout() -> None:
     (drawn,) = draw(nn.GRUCell(1, 2), torch.arange(10.0)[:, None], size=10, count=1)
     assert drawn.inputs.shape == (1, 10, 1)

@@ -41,11 +41,11 @@ class Descent:
     def step(
         self,
         sequences: Sequence[Sequences],
-        longest: int,
+        horizon: int,
         parameters: Sequence[nn.Parameter],
         optimizer: torch.optim.Optimizer,
     ) -> StepRecord:
-        """Take a step on a batch, with a horizon of at most `longest`.
+        """Take a step on a batch, with constant inputs held for `horizon` steps.
 
         Raises:
             ValueError: the batch holds a single sequence.
@@ -61,9 +61,8 @@ class Descent:
             for stack, states in zip(self.stacks, reached, strict=True)
             for part, start in zip(stack.parts, stack.split(states), strict=True)
         }
-        steps = int(torch.randint(1, longest + 1, (), generator=self.generator, device=self.generator.device))
         held = [
-            _hold_apart(layer, starts[layer], draw_constant(layer, self.generator), steps, self.tol)
+            _hold_apart(layer, starts[layer], draw_constant(layer, self.generator), horizon, self.tol)
             for layer in self.layers
         ]
         loss = torch.stack([(value - self.target) ** 2 for value, _ in held]).mean()

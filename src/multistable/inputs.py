@@ -49,8 +49,8 @@ def batches(
         read = partial(_move, device=next(iter(devices)))
     else:
         read = _identity
-    if not _is_ragged(inputs):
-        inputs = _first(inputs) if isinstance(inputs, tuple) else inputs
+    if isinstance(inputs, tuple) and not (adapter is not None and _is_ragged(inputs)):
+        inputs = _first(inputs)
     if adapter is not None and _is_pool(inputs):
         pool = read(inputs)
         check_finite("inputs", pool.inputs)

@@ -156,8 +156,8 @@ def warmup(
         >>> import torch
         >>> from multistable import warmup
         >>> _ = torch.manual_seed(0)
-        >>> gru = torch.nn.GRU(1, 16, num_layers=2)
-        >>> result = warmup(gru, torch.randn(50, 100, 1), steps=50, horizon=50, generator=0)
+        >>> gru = torch.nn.GRU(1, 32)
+        >>> result = warmup(gru, torch.randn(50, 100, 1), steps=60, horizon=50, generator=0)
         >>> result.after.vaa > result.before.vaa
         True
     """
@@ -203,7 +203,8 @@ def warmup(
         records = []
         for step in numbers:
             longest = min(1 + horizon_increment * step, horizon)
-            records.append(descent.step(_next(sequences, step, steps), longest, parameters, optimizer))
+            held = int(torch.randint(1, longest + 1, (), generator=generator, device=generator.device))
+            records.append(descent.step(_next(sequences, step, steps), held, parameters, optimizer))
             if descent.collapsed_in_a_row == _PATIENCE:
                 break
         seconds = time.perf_counter() - start
