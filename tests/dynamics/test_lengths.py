@@ -133,13 +133,14 @@ def test_wrong_lengths_of_a_bidirectional_stack(method: str, lengths: Tensor, me
         "lengths of reach": lambda: stack.reach(inputs, lengths, full),
         "prefixes of reach": lambda: stack.reach(inputs, full, lengths),
     }
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    named = message.replace("lengths", "prefixes") if method == "prefixes of reach" else message
+    with pytest.raises(ValueError, match=f"^{named}$"):
         calls[method]()
 
 
 def test_an_empty_batch_has_no_lengths() -> None:
     with pytest.raises(ValueError, match=r"^lengths must lie in 1\.\.4, got \[\]$"):
-        check_lengths(torch.zeros(0, dtype=torch.long), 4, 0)
+        check_lengths("lengths", torch.zeros(0, dtype=torch.long), 4, 0)
 
 
 def test_a_stack_of_one_layer_is_that_layer() -> None:

@@ -220,3 +220,16 @@ def test_what_a_stack_is_made_of(kind: str, bidirectional: bool) -> None:
     s = random(4, stack.state_size)
     assert torch.equal(torch.cat(stack.split(s), -1), s)
     assert [state.shape[1] for state in stack.split(s)] == [part.state_size for part in stack.parts]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize(
+    ("lengths", "prefixes", "message"),
+    [
+        ([3, 5], [4, 2], r"prefixes must not exceed lengths \[3, 5\], got \[4, 2\]"),
+    ],
+)
+def test_prefixes_that_do_not_fit(bidirectional: bool, lengths: list[int], prefixes: list[int], message: str) -> None:
+    (stack,) = stacks(nn.GRU(2, 3, bidirectional=bidirectional))
+    with pytest.raises(ValueError, match=message):
+        stack.reach(torch.randn(5, 2, 2), torch.tensor(lengths), torch.tensor(prefixes))

@@ -83,7 +83,7 @@ class Dynamics(ABC):
             s = self.zero_state(inputs.shape[1])
         if lengths is None:
             return self.scan(inputs, s)[1]
-        check_lengths(lengths, *inputs.shape[:2])
+        check_lengths("lengths", lengths, *inputs.shape[:2])
         # Longest first, so that the sequences still running are always the first rows. Each segment ends where at least
         # one sequence does: no step behind a sequence's end is computed, and all of a segment's rows run equally long.
         lengths, order = lengths.sort(descending=True, stable=True)
@@ -107,9 +107,9 @@ class Dynamics(ABC):
         return s
 
 
-def check_lengths(lengths: Tensor, longest: int, batch_size: int) -> None:
+def check_lengths(name: str, lengths: Tensor, longest: int, batch_size: int) -> None:
     """Raise unless `lengths` is (batch_size,) with every entry in 1..longest."""
     if lengths.shape != (batch_size,):
-        raise ValueError(f"lengths must have shape ({batch_size},), got {tuple(lengths.shape)}")
+        raise ValueError(f"{name} must have shape ({batch_size},), got {tuple(lengths.shape)}")
     if len(lengths) == 0 or int(lengths.min()) < 1 or int(lengths.max()) > longest:
-        raise ValueError(f"lengths must lie in 1..{longest}, got {lengths.tolist()}")
+        raise ValueError(f"{name} must lie in 1..{longest}, got {lengths.tolist()}")

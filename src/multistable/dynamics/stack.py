@@ -86,10 +86,16 @@ class Stack(Dynamics):
 
         Returns:
             The states, (B, S).
+
+        Raises:
+            ValueError: lengths or prefixes do not fit the sequences.
         """
+        check_lengths("lengths", lengths, *inputs.shape[:2])
+        check_lengths("prefixes", prefixes, *inputs.shape[:2])
+        if bool((prefixes > lengths).any()):
+            raise ValueError(f"prefixes must not exceed lengths {lengths.tolist()}, got {prefixes.tolist()}")
         if not any(part.reverse for part in self.parts):
             return self.run(inputs, s, prefixes)
-        check_lengths(lengths, *inputs.shape[:2])
         s = self.zero_state(inputs.shape[1]) if s is None else s
         states = []
         for parts, befores in self._with_states(s):

@@ -33,15 +33,14 @@ def states_at(layer: Dynamics, s: Tensor, u: Tensor, horizons: Sequence[int]) ->
     anchors: deque[Tensor] = deque([s], maxlen=_ANCHORS)
     period = 0
     for horizon in horizons:
-        while time < horizon and not period:
-            # Chunks end at multiples of CHUNK, so that equal states there are followed by equal computations.
-            steps = min(CHUNK - time % CHUNK, horizon - time)
-            _, s = layer.scan_constant(u, steps, s)
-            time += steps
-            if time % CHUNK == 0:
-                period = _period(s, anchors)
-                anchors.append(s)
-        yield layer.hold(s, u, (horizon - time) % period) if period else s
+        # Whole chunks, whatever the horizons, so that equal states are followed by equal computations.
+        while horizon - time >= CHUNK and not period:
+            _, s = layer.scan_constant(u, CHUNK, s)
+            time += CHUNK
+            period = _period(s, anchors)
+            anchors.append(s)
+        rest = horizon - time
+        yield layer.hold(s, u, rest % period if period else rest)
 
 
 def _period(s: Tensor, anchors: deque[Tensor]) -> int:
