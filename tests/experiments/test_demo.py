@@ -17,7 +17,7 @@ ARGUMENTS = [word for name, value in TINY.items() for word in (f"--{name.replace
 @pytest.mark.slow
 def test_warmup_makes_a_task_learnable() -> None:
     """A small form of the demonstration, long enough that a network without warmup stays at chance."""
-    result = run_demo(DemoConfig(length=60, hidden=32, steps=300, seed=0))
+    result = run_demo(DemoConfig(length=60, steps=300, seed=0))
     assert result.loss_plain > 0.9
     assert result.loss_warmup < 0.1
     assert result.warmup.before.vaa == pytest.approx(0.01)

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ __all__ = ["CELLS", "DemoConfig", "DemoResult", "run_demo"]
 
 CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
-_TEST_SEQUENCES = 2000
+# 10,000 sequences: the variance of their targets, which is the error without memory, is known to 1.4 %.
+_TEST_BATCH, _TEST_BATCHES = 500, 20
 
 
 @dataclass(frozen=True)
@@ -192,5 +194,8 @@ def train(model: nn.Module, config: DemoConfig, description: str, progress: bool
 @torch.no_grad()
 def evaluate(model: nn.Module, config: DemoConfig) -> float:
     """The mean squared error on sequences that were not trained on."""
-    sequences, targets = copy_first_input(config.length, _TEST_SEQUENCES, generator=config.seed + 2).tensors
-    return nn.functional.mse_loss(model(sequences), targets).item()
+    batches = copy_first_input_stream(config.length, _TEST_BATCH, generator=config.seed + 2)
+    losses = [
+        nn.functional.mse_loss(model(sequences), targets) for sequences, targets in islice(batches, _TEST_BATCHES)
+    ]
+    return torch.stack(losses).mean().item()
