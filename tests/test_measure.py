@@ -156,3 +156,12 @@ def test_reads_as_a_sentence_and_converts_to_json() -> None:
     assert back["per_layer"][1]["name"] == "l1"
     assert isinstance(found, Multistability)
     assert math.isfinite(found.residual)
+
+
+def test_autocast_around_it_changes_nothing() -> None:
+    module, sequences = nn.GRU(1, 8, num_layers=2), torch.randn(9, 20, 1)
+    alone = measure(module, sequences, horizon=50, generator=0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        within = measure(module, sequences, horizon=50, generator=0)
+        assert torch.is_autocast_enabled("cpu")
+    assert torch.equal(alone.states, within.states)

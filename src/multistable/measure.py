@@ -1,6 +1,7 @@
 """`measure`: how many attractors data can reach in a recurrent network."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "measure",
     "reach_many",
     "score",
+    "without_autocast",
 ]
 
 
@@ -173,9 +175,14 @@ def measure(
     check_parameters(stacks)
     generator = as_generator(generator)
     drawn = batches(module, inputs, n, generator, endless=False)
-    with torch.no_grad():
+    with torch.no_grad(), without_autocast(stacks):
         states = reach_many(stacks, (received(module, found, batch, generator) for batch in drawn), n, generator)
-    return score(stacks, states, horizon, tol, generator)
+        return score(stacks, states, horizon, tol, generator)
+
+
+def without_autocast(stacks: Sequence[Stack]) -> AbstractContextManager[object]:
+    """The parameters' own precision, also where a caller has turned autocast on."""
+    return torch.autocast(stacks[0].parameters()[0].device.type, enabled=False)
 
 
 def check_parameters(stacks: Sequence[Stack]) -> None:

@@ -15,7 +15,7 @@ from multistable._progress import progress_bar
 from multistable._random import as_generator, draw_seed
 from multistable.dynamics import Dynamics, Sequences, Stack, find
 from multistable.inputs import batches, received
-from multistable.measure import Multistability, check_parameters, reach_many, score
+from multistable.measure import Multistability, check_parameters, reach_many, score, without_autocast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -183,7 +183,12 @@ def warmup(
     drawn = batches(module, inputs, batch_size, generator, endless=True)
     numbers = progress_bar(steps, "multistability warmup", progress)
 
-    with kept_on_failure(parameters), torch.inference_mode(False), torch.enable_grad():
+    with (
+        kept_on_failure(parameters),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        without_autocast(stacks),
+    ):
         probe = list(islice(drawn, -(-_MEASURED // batch_size)))
         probe_seed = draw_seed(generator)
 
