@@ -15,6 +15,7 @@ from multistable._random import draw_seed
 from multistable.dynamics import Sequences, register, registry, stacks
 from multistable.measure import draw_constant
 from multistable.reach import draw_prefixes
+from multistable.warmup import _conclude
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:
@@ -225,6 +226,16 @@ def test_collapse_ends_the_warmup_and_says_so() -> None:
     assert "the last 10 had no gradient" in result.message
     assert len(result.history.loss) == 10
     assert set(result.history.grad_norm) == {0.0}
+
+
+@pytest.mark.parametrize(("collapsed", "status"), [(0, "below target"), (9, "below target"), (10, "collapsed")])
+def test_some_steps_without_gradient_are_no_collapse(collapsed: int, status: str) -> None:
+    found = measure(nn.GRU(1, 4), torch.randn(5, 20, 1), horizon=200, generator=0)
+    assert _conclude(found, found, 0.95, 50, collapsed)[0] == status
+
+
+def test_a_short_warmup_can_collapse_too() -> None:
+    assert warmup(collapsing(), torch.randn(9, 40, 1), steps=2, generator=0).status == "collapsed"
 
 
 def test_collapse_shortens_the_horizon_until_states_are_apart() -> None:

@@ -260,7 +260,7 @@ def _conclude(
     before: Multistability, after: Multistability, target: float, steps: int, collapsed: int
 ) -> tuple[Status, str]:
     change = f"VAA went from {before.vaa:.2f} to {after.vaa:.2f} at {after.horizon:,} steps in {steps} steps of warmup"
-    if collapsed:
+    if collapsed == min(steps, _PATIENCE):
         return "collapsed", (
             f"{change}; the last {collapsed} had no gradient, as all states of a layer coincide even after one step "
             "under a constant input: check that the sequences differ, or start from other weights"
