@@ -39,7 +39,6 @@ RAGGED = [sequence[: 1 + index % 5] for index, sequence in enumerate(POOL)]
         (nn.GRU(1, 2, batch_first=True), torch.stack(POOL), POOL),
         (nn.GRUCell(1, 2), torch.stack(POOL, 1), POOL),
         (nn.GRU(1, 2), RAGGED, RAGGED),
-        (nn.GRU(1, 2), tuple(RAGGED), RAGGED),
         (nn.LSTMCell(1, 2), RAGGED, RAGGED),
         (nn.GRU(1, 2, batch_first=True), RAGGED, RAGGED),
         (nn.GRU(1, 2), pack_sequence(RAGGED, enforce_sorted=False), RAGGED),
@@ -174,6 +173,9 @@ BAD_INPUTS = [
     ([with_nan()], ValueError, r"inputs must be finite"),
     (GOOD.double(), TypeError, r"parameters' dtype torch.float32, got torch.float64"),
     (GOOD.long(), TypeError, r"parameters' dtype torch.float32, got torch.int64"),
+    (GOOD.to_sparse(), TypeError, "inputs of GRU must be a dense tensor, got layout torch.sparse_coo"),
+    (exhausted, TypeError, "inputs must be a generator, not the function that makes one: call it"),
+    (GOOD.numpy(), TypeError, "inputs of GRU must be a tensor or a PackedSequence, got ndarray"),
     (None, TypeError, r"inputs must be a tensor, .* got NoneType"),
     (3, TypeError, r"inputs must be a tensor, .* got int"),
     ([], ValueError, r"at least one batch, got an empty list|at least two sequences"),
@@ -199,7 +201,7 @@ BAD_NUMBERS = [
     ("steps", True, TypeError, "steps must be an int, got bool"),
     ("horizon", 0, ValueError, "horizon must be at least 1, got 0"),
     ("horizon_increment", 0, ValueError, "horizon_increment must be at least 1, got 0"),
-    ("batch_size", 0, ValueError, "batch_size must be at least 1, got 0"),
+    ("batch_size", 1, ValueError, "batch_size must be at least 2, got 1"),
     ("max_prefix", 0, ValueError, "max_prefix must be at least 1, got 0"),
     ("tol", 0, ValueError, "tol must be finite and above 0, got 0"),
     ("tol", -1e-4, ValueError, "tol must be finite and above 0, got -0.0001"),
@@ -210,6 +212,8 @@ BAD_NUMBERS = [
     ("target", 0.0, ValueError, "target must be finite and above 0, got 0.0"),
     ("target", 1.5, ValueError, r"target must lie in \(0, 1\], got 1.5"),
     ("generator", "seed", TypeError, "generator must be a torch.Generator, an int or None, got str"),
+    ("generator", -1, ValueError, r"generator must be a seed in 0..2\^63 - 1, got -1"),
+    ("partial", [], ValueError, "partial must name at least one layer, got none"),
     ("partial", ["l7"], ValueError, r"partial must name recurrent layers \('l0', 'l1'\), got 'l7'"),
 ]
 
@@ -227,7 +231,7 @@ def test_bad_arguments_of_warmup(name: str, value: object, error: type[Exception
     [
         ("horizon", 0, ValueError, "horizon must be at least 1, got 0"),
         ("horizon", 1.5, TypeError, "horizon must be an int, got float"),
-        ("n", 0, ValueError, "n must be at least 1, got 0"),
+        ("n", 1, ValueError, "n must be at least 2, got 1"),
         ("tol", 0.0, ValueError, "tol must be finite and above 0, got 0.0"),
         ("generator", 1.5, TypeError, "generator must be a torch.Generator, an int or None, got float"),
     ],
@@ -254,7 +258,7 @@ def test_bad_modules(call: object) -> None:
 
 
 def test_all_parameters_frozen() -> None:
-    with pytest.raises(ValueError, match="recurrent parameter that requires a gradient, got all of them frozen"):
+    with pytest.raises(ValueError, match="a layer to warm up must have a parameter that requires a gradient"):
         warmup(nn.GRU(2, 4).requires_grad_(False), GOOD)
 
 

@@ -6,7 +6,7 @@ Example:
     >>> _ = torch.manual_seed(0)
     >>> gru = torch.nn.GRU(input_size=1, hidden_size=32)
     >>> sequences = torch.randn(50, 64, 1)  # (T, B, I), as the module takes them
-    >>> result = multistable.warmup(gru, sequences, steps=60, horizon=50, generator=0)
+    >>> result = multistable.warmup(gru, sequences, generator=0)
     >>> result.before.vaa < result.after.vaa
     True
 """

@@ -7,27 +7,29 @@ import torch
 from torch import Tensor
 
 
-def check_positive_int(name: str, value: int) -> None:
-    """Raise unless `value` is an integer of at least 1."""
+def check_int(name: str, value: int, at_least: int = 1) -> int:
+    """`value` as an int; raise unless it is an integer of at least `at_least`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+    if value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    return int(value)
 
 
-def check_positive(name: str, value: float) -> None:
-    """Raise unless `value` is a finite number above 0."""
+def check_positive(name: str, value: float) -> float:
+    """`value` as a float; raise unless it is a finite number above 0."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be finite and above 0, got {value}")
+    return float(value)
 
 
-def check_fraction(name: str, value: float) -> None:
-    """Raise unless `value` lies in (0, 1]."""
-    check_positive(name, value)
-    if value > 1:
+def check_fraction(name: str, value: float) -> float:
+    """`value` as a float; raise unless it lies in (0, 1]."""
+    if check_positive(name, value) > 1:
         raise ValueError(f"{name} must lie in (0, 1], got {value}")
+    return float(value)
 
 
 def check_finite(name: str, values: Tensor) -> None:

@@ -48,11 +48,9 @@ class Descent:
         """Take a step on a batch, with constant inputs held for `horizon` steps.
 
         Raises:
-            ValueError: the batch holds a single sequence.
+            ValueError: no parameter has any influence on the states.
             FloatingPointError: states, the loss or its gradient are no longer finite.
         """
-        if min(len(received) for received in sequences) < 2:
-            raise ValueError("inputs must hold at least two sequences in a batch to be told apart, got one")
         # States that coincide after one step may have seen the same inputs: the next batch is run to the end.
         max_prefix = None if self.collapsed_in_a_row else self.max_prefix
         reached = reach(self.stacks, sequences, self.batch_size, max_prefix, self.generator)
@@ -66,6 +64,8 @@ class Descent:
             for layer in self.layers
         ]
         loss = torch.stack([(value - self.target) ** 2 for value, _ in held]).mean()
+        if not loss.requires_grad:
+            raise ValueError("the states of a layer to warm up must depend on a parameter that requires a gradient")
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         norm = torch.nn.utils.get_total_norm(gradients).item()
         if not (torch.isfinite(loss) and norm < float("inf")):

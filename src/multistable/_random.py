@@ -1,5 +1,6 @@
 """Randomness from explicit generators; the global random state is left as it was."""
 
+import numbers
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -13,14 +14,17 @@ def as_generator(generator: torch.Generator | int | None) -> torch.Generator:
 
     Raises:
         TypeError: `generator` is none of these.
+        ValueError: the seed is negative or too large.
     """
     if isinstance(generator, torch.Generator):
         return generator
     if generator is None:
         return torch.Generator().manual_seed(torch.initial_seed())
-    if isinstance(generator, bool) or not isinstance(generator, int):
+    if isinstance(generator, bool) or not isinstance(generator, numbers.Integral):
         raise TypeError(f"generator must be a torch.Generator, an int or None, got {type(generator).__name__}")
-    return torch.Generator().manual_seed(generator)
+    if not 0 <= generator < 2**63:
+        raise ValueError(f"generator must be a seed in 0..2^63 - 1, got {generator}")
+    return torch.Generator().manual_seed(int(generator))
 
 
 def draw_seed(generator: torch.Generator) -> int:

@@ -43,9 +43,12 @@ def vaa(states: Tensor, tol: float = 1e-4) -> Tensor:
         tensor(0.7500)
     """
     states = _as_states(states, tol).detach()
-    return _blockwise(
-        states, lambda rows: (_distances(rows, states) < tol).sum(1, dtype=states.dtype).reciprocal()
-    ).mean()
+
+    def inverse_neighbours(rows: Tensor) -> Tensor:
+        neighbours = (_distances(rows, states) < tol).sum(1, dtype=states.dtype)
+        return neighbours.clamp(min=1).reciprocal()  # a state is its own neighbour, also where `tol` rounds to 0
+
+    return _blockwise(states, inverse_neighbours).mean()
 
 
 def vaa_star(states: Tensor, tol: float = 1e-4) -> Tensor:

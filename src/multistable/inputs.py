@@ -1,7 +1,7 @@
 """Batches from whatever a user passes as `inputs`."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,6 @@ from torch.nn.utils.rnn import PackedSequence, pad_sequence
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from multistable._checks import check_finite
-from multistable._random import forked_rng
 from multistable.dynamics import Adapter, Sequences, Stack, adapter_of, record
 from multistable.dynamics.calls import check_inputs, full_lengths
 
@@ -42,14 +41,13 @@ def batches(
     """
     adapter = adapter_of(module)
     devices = {parameter.device for parameter in module.parameters()}
-    forked = partial(forked_rng, devices, generator)
     if adapter is not None:
         read: Callable[[Any], Any] = partial(_as_sequences, module, adapter)
     elif len(devices) == 1:
         read = partial(_move, device=next(iter(devices)))
     else:
         read = _identity
-    if isinstance(inputs, tuple) and not (adapter is not None and _is_ragged(inputs)):
+    if isinstance(inputs, tuple):
         inputs = _first(inputs)
     if adapter is not None and _is_pool(inputs):
         pool = read(inputs)
@@ -59,9 +57,11 @@ def batches(
         return _repeat(lambda: read(inputs), endless)
     if isinstance(inputs, Dataset) and not isinstance(inputs, IterableDataset):
         collate = read if adapter is not None else lambda items: read(default_collate(items))
-        return _repeat(lambda: collate(_items(inputs, batch_size, generator, forked)), endless)
+        return _repeat(lambda: collate(_items(inputs, batch_size, generator)), endless)
     if isinstance(inputs, Iterable):
-        return (read(batch) for batch in _iterate(inputs, forked, endless))
+        return (read(batch) for batch in _iterate(inputs, endless))
+    if inspect.isgeneratorfunction(inputs):
+        raise TypeError("inputs must be a generator, not the function that makes one: call it")
     if callable(inputs):
         return _repeat(lambda: read(inputs(batch_size, generator)), endless=True)
     raise TypeError(
@@ -81,10 +81,12 @@ def received(
     """
     if isinstance(batch, Sequences) and adapter_of(module) is not None:
         check_finite("inputs", batch.inputs)
-        return [batch]
+        return [batch.detach()]
     sequences = record(module, recurrent, batch, generator)
     for (stack, _), one in zip(recurrent, sequences, strict=True):
         check_finite(f"what {stack.name!r} receives", one.inputs)
+        if one.state is not None:
+            check_finite(f"the state that {stack.name!r} receives", one.state)
     return sequences
 
 
@@ -95,7 +97,7 @@ def _is_pool(inputs: Any) -> bool:
 def _is_ragged(inputs: Any) -> bool:
     """Whether this is a list of sequences (T_i, I), rather than of batches or of a batch and its targets."""
     return (
-        isinstance(inputs, list | tuple)
+        isinstance(inputs, list)
         and len(inputs) > 0
         and all(isinstance(one, Tensor) and one.dim() == 2 for one in inputs)
     )
@@ -117,7 +119,7 @@ def _pad(module: nn.Module, sequences: list[Tensor], input_size: int) -> Sequenc
             raise ValueError(f"inputs must hold sequences of at least one step, got none in sequence {index}")
         check_inputs(module, sequence, (2,), input_size)
     padded = pad_sequence(sequences).to(next(module.parameters()).device)
-    return Sequences(padded, torch.tensor([len(sequence) for sequence in sequences]))
+    return Sequences(padded, torch.tensor([len(sequence) for sequence in sequences], device="cpu"))
 
 
 def _first(batch: Any) -> Any:
@@ -139,14 +141,11 @@ def _choose(count: int, size: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(count, generator=generator, device=generator.device)[:size].cpu()
 
 
-def _items(
-    dataset: Any, size: int, generator: torch.Generator, forked: Callable[[], AbstractContextManager[None]]
-) -> list[Any]:
+def _items(dataset: Any, size: int, generator: torch.Generator) -> list[Any]:
     if len(dataset) == 0:
         raise ValueError("inputs must hold at least one sequence, got an empty data set")
     chosen = _choose(len(dataset), size, generator).tolist()
-    with forked():
-        return [_first(dataset[index]) for index in chosen]
+    return [_first(dataset[index]) for index in chosen]
 
 
 def _repeat(draw: Callable[[], Any], endless: bool) -> Iterator[Any]:
@@ -155,23 +154,14 @@ def _repeat(draw: Callable[[], Any], endless: bool) -> Iterator[Any]:
         yield draw()
 
 
-def _iterate(inputs: Iterable[Any], forked: Callable[[], AbstractContextManager[None]], endless: bool) -> Iterator[Any]:
-    """The items of an iterable, over and over if `endless`; what it draws leaves the global random state alone."""
+def _iterate(inputs: Iterable[Any], endless: bool) -> Iterator[Any]:
+    """The items of an iterable, over and over if `endless` and if it can start over."""
     while True:
-        with forked():
-            iterator = iter(inputs)
         empty = True
-        while True:
-            with forked():
-                item = next(iterator, _END)
-            if item is _END:
-                break
+        for item in inputs:
             empty = False
             yield item
-        if iterator is inputs or not endless:
+        if isinstance(inputs, Iterator) or not endless:
             return
         if empty:
             raise ValueError(f"inputs must hold at least one batch, got an empty {type(inputs).__name__}")
-
-
-_END = object()

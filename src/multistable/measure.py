@@ -1,16 +1,17 @@
 """`measure`: how many attractors data can reach in a recurrent network."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from multistable._checks import check_positive, check_positive_int
+from multistable._checks import check_int, check_positive
 from multistable._random import as_generator
-from multistable.dynamics import CHUNK, Dynamics, Stack, find, states_at
+from multistable.dynamics import CHUNK, Dynamics, Stack, find, states_at, undisturbed
 from multistable.functional import vaa
 from multistable.inputs import batches, received
 from multistable.reach import reach
@@ -48,7 +49,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class LayerMultistability:
-    """What `measure` finds in one layer and direction, driven alone by its own constant input.
+    """What `measure` finds in one layer and direction, driven alone.
+
+    Each layer has a constant input of its own; the lowest one's is that of the whole network.
 
     Attributes:
         name: the layer's name, as `multistable.dynamics.dynamics` gives it.
@@ -85,7 +88,7 @@ class Multistability:
     residual: float
     per_layer: tuple[LayerMultistability, ...]
     trace: Trace
-    states: Tensor
+    states: Tensor = field(compare=False)
     n: int
     horizon: int
     tol: float
@@ -130,8 +133,8 @@ def measure(
     Random prefixes of the sequences lead to reached states. From there a constant input u ~ N(0, I), the same for all,
     is held for `horizon` steps at the lowest layer of each recurrent module; VAA of the states of all layers side by
     side is the paper's measure (Lambrechts et al. 2023, arXiv:2106.01001). Each layer is also driven alone, by a
-    constant input of its own. No gradient is taken and nothing is changed: a model runs in evaluation mode and is put
-    back.
+    constant input of its own (the lowest layer by that of the network). No gradient is taken and nothing is changed: a
+    model runs in evaluation mode and is put back.
 
     A high VAA at a finite horizon can come from states that fade slowly: a `trace` that still falls, or a residual
     above rounding, says so.
@@ -167,15 +170,15 @@ def measure(
         >>> measure(gru, torch.randn(50, 100, 1), generator=0).vaa < 0.02
         True
     """
-    check_positive_int("horizon", horizon)
-    check_positive_int("n", n)
-    check_positive("tol", tol)
+    horizon = check_int("horizon", horizon)
+    n = check_int("n", n, at_least=2)
+    tol = check_positive("tol", tol)
     found = find(module)
     stacks = [stack for stack, _ in found]
     check_parameters(stacks)
     generator = as_generator(generator)
-    drawn = batches(module, inputs, n, generator, endless=False)
-    with torch.no_grad(), without_autocast(stacks):
+    with undisturbed(module, generator), torch.no_grad(), without_autocast(stacks):
+        drawn = batches(module, inputs, n, generator, endless=False)
         states = reach_many(stacks, (received(module, found, batch, generator) for batch in drawn), n, generator)
         return score(stacks, states, horizon, tol, generator)
 
@@ -195,6 +198,9 @@ def check_parameters(stacks: Sequence[Stack]) -> None:
                         f"parameters of {part.name!r} must be float32 or float64, got {parameter.dtype}: "
                         "half precision can't tell states apart at this tolerance"
                     )
+                if parameter.is_meta or parameter.is_inference():
+                    kind = "meta" if parameter.is_meta else "inference"
+                    raise ValueError(f"parameters of {part.name!r} must be ordinary tensors, got {kind} tensors")
                 if not torch.isfinite(parameter).all():
                     raise ValueError(f"parameters of {part.name!r} must be finite, got NaN or infinity")
 
@@ -284,11 +290,8 @@ def _walk(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[tu
 
 
 def _trace(name: str, horizons: list[int], walk: list[tuple[Tensor, Tensor]], tol: float) -> Trace:
-    for step, (state, _) in zip(horizons, walk, strict=True):
-        if not torch.isfinite(state).all():
+    residuals = tuple(moved.norm(dim=1).max().item() for _, moved in walk)
+    for step, (state, _), residual in zip(horizons, walk, residuals, strict=True):
+        if not (torch.isfinite(state).all() and math.isfinite(residual)):
             raise FloatingPointError(f"states of {name} are no longer finite after {step} steps under a constant input")
-    return Trace(
-        tuple(horizons),
-        tuple(vaa(state, tol).item() for state, _ in walk),
-        tuple(moved.norm(dim=1).max().item() for _, moved in walk),
-    )
+    return Trace(tuple(horizons), tuple(vaa(state, tol).item() for state, _ in walk), residuals)

@@ -14,7 +14,7 @@ __all__ = ["draw_prefixes", "reach"]
 def draw_prefixes(lengths: Tensor, max_prefix: int | None, generator: torch.Generator) -> Tensor:
     """Prefix lengths, uniform in 1..min(length, max_prefix), (B,) -> (B,)."""
     longest = lengths if max_prefix is None else lengths.clamp(max=max_prefix)
-    fractions = torch.rand(len(lengths), generator=generator, dtype=torch.float64)
+    fractions = torch.rand(len(lengths), generator=generator, dtype=torch.float64, device="cpu")
     return 1 + (fractions * longest).long().minimum(longest - 1)
 
 
@@ -43,7 +43,7 @@ def reach(
         # The same draws for every stack, so that rows which belong together stay together.
         own = torch.Generator().manual_seed(seed)
         if len(received) > count:
-            received = received.rows(torch.randperm(len(received), generator=own)[:count])
+            received = received.rows(torch.randperm(len(received), generator=own, device="cpu")[:count])
         prefixes = draw_prefixes(received.lengths, max_prefix, own)
         states.append(stack.reach(received.inputs, received.lengths, prefixes, received.state))
     return states

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
-from multistable._checks import check_fraction, check_positive, check_positive_int
+from multistable._checks import check_fraction, check_int, check_positive
 from multistable._descent import Descent, StepRecord, kept_on_failure, trainable
 from multistable._progress import progress_bar
 from multistable._random import as_generator, draw_seed
-from multistable.dynamics import Dynamics, Sequences, Stack, find
+from multistable.dynamics import Dynamics, Sequences, Stack, find, undisturbed
 from multistable.inputs import batches, received
 from multistable.measure import Multistability, check_parameters, reach_many, score, without_autocast
 
@@ -57,7 +57,7 @@ class WarmupResult:
         status: `"reached"` where VAA after comes to nine tenths of the target, `"below target"` where it does not, and
             `"collapsed"` where the warmup ended for want of a gradient.
         message: the status in a sentence.
-        before: the measure before, at ten times the warmup's horizon.
+        before: the measure before, at ten times the warmup's horizon, of the recurrent modules that are warmed up.
         after: the measure after, from the same sequences and under the same constant inputs.
         history: what each step saw.
         seconds: wall time of the steps, the two measures left out.
@@ -157,22 +157,17 @@ def warmup(
         >>> from multistable import warmup
         >>> _ = torch.manual_seed(0)
         >>> gru = torch.nn.GRU(1, 32)
-        >>> result = warmup(gru, torch.randn(50, 100, 1), steps=60, horizon=50, generator=0)
+        >>> result = warmup(gru, torch.randn(50, 100, 1), generator=0)
         >>> result.after.vaa > result.before.vaa
         True
     """
-    for name, value in {
-        "steps": steps,
-        "horizon": horizon,
-        "horizon_increment": horizon_increment,
-        "batch_size": batch_size,
-    }.items():
-        check_positive_int(name, value)
-    check_positive("lr", lr)
-    check_positive("tol", tol)
-    check_fraction("target", target)
-    if max_prefix is not None:
-        check_positive_int("max_prefix", max_prefix)
+    steps = check_int("steps", steps)
+    horizon = check_int("horizon", horizon)
+    horizon_increment = check_int("horizon_increment", horizon_increment)
+    batch_size = check_int("batch_size", batch_size, at_least=2)
+    lr, tol = check_positive("lr", lr), check_positive("tol", tol)
+    target = check_fraction("target", target)
+    max_prefix = None if max_prefix is None else check_int("max_prefix", max_prefix)
     found = find(module)
     layers = _select([stack for stack, _ in found], partial)
     found = [(stack, one) for stack, one in found if any(part in layers for part in stack.parts)]
@@ -180,16 +175,20 @@ def warmup(
     check_parameters(stacks)
     parameters = trainable(layers)
     generator = as_generator(generator)
-    drawn = batches(module, inputs, batch_size, generator, endless=True)
     numbers = progress_bar(steps, "multistability warmup", progress)
 
     with (
         kept_on_failure(parameters),
+        undisturbed(module, generator),
         torch.inference_mode(False),
         torch.enable_grad(),
         without_autocast(stacks),
     ):
-        probe = list(islice(drawn, -(-_MEASURED // batch_size)))
+        drawn = batches(module, inputs, batch_size, generator, endless=True)
+        # An iterator is gone through once: what is measured on is taken from its beginning.
+        once = isinstance(inputs, Iterator)
+        measured_on = drawn if once else batches(module, inputs, _MEASURED, generator, endless=False)
+        probe = list(islice(measured_on, -(-_MEASURED // batch_size)))
         probe_seed = draw_seed(generator)
 
         def measured() -> Multistability:
@@ -224,6 +223,8 @@ def _select(stacks: Sequence[Stack], partial: Sequence[str] | None) -> list[Dyna
     parts = [part for stack in stacks for part in stack.parts]
     if partial is not None:
         names = [partial] if isinstance(partial, str) else list(partial)
+        if not names:
+            raise ValueError("partial must name at least one layer, got none")
         for name in names:
             if not any(_lies_under(part.name, name) for part in parts):
                 known = ", ".join(repr(part.name) for part in parts)
@@ -231,7 +232,7 @@ def _select(stacks: Sequence[Stack], partial: Sequence[str] | None) -> list[Dyna
         parts = [part for part in parts if any(_lies_under(part.name, name) for name in names)]
     layers = [part for part in parts if any(parameter.requires_grad for parameter in part.parameters())]
     if not layers:
-        raise ValueError("module must have a recurrent parameter that requires a gradient, got all of them frozen")
+        raise ValueError("a layer to warm up must have a parameter that requires a gradient, got all of them frozen")
     return layers
 
 
@@ -240,10 +241,13 @@ def _lies_under(name: str, prefix: str) -> bool:
 
 
 def _next(sequences: Iterator[list[Sequences]], step: int, steps: int) -> list[Sequences]:
-    batch = next(sequences, None)
-    if batch is None:
+    """The next batch of two sequences or more; the last batch of a loader may hold a single one."""
+    for batch in islice(sequences, _PATIENCE):
+        if min(len(received) for received in batch) > 1:
+            return batch
+    if next(sequences, None) is None:
         raise RuntimeError(f"inputs ran out after {step} of {steps} steps: pass an iterable that can start over")
-    return batch
+    raise ValueError(f"inputs must hold at least two sequences in a batch, got {_PATIENCE} batches in a row with one")
 
 
 def _history(layers: Sequence[Dynamics], records: Sequence[StepRecord]) -> WarmupHistory:
@@ -260,10 +264,11 @@ def _conclude(
     before: Multistability, after: Multistability, target: float, steps: int, collapsed: int
 ) -> tuple[Status, str]:
     change = f"VAA went from {before.vaa:.2f} to {after.vaa:.2f} at {after.horizon:,} steps in {steps} steps of warmup"
-    if collapsed == min(steps, _PATIENCE):
+    if after.vaa < _REACHED * target and collapsed == min(steps, _PATIENCE):
         return "collapsed", (
-            f"{change}; the last {collapsed} had no gradient, as all states of a layer coincide even after one step "
-            "under a constant input: check that the sequences differ, or start from other weights"
+            f"{change}; the last {collapsed} had no gradient: in every layer all states coincide even after one step "
+            "under a constant input, or are so large that tanh no longer tells them apart; check that the sequences "
+            "differ, or start from other weights"
         )
     if after.vaa < _REACHED * target:
         return "below target", f"{change}, below the target of {target}: more steps may help"

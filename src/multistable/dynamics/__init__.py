@@ -15,7 +15,7 @@ Example:
 
 from multistable.dynamics.base import CHUNK, Dynamics
 from multistable.dynamics.calls import Sequences
-from multistable.dynamics.record import record
+from multistable.dynamics.record import record, undisturbed
 from multistable.dynamics.registry import Adapter, adapter_of, dynamics, find, register, stacks
 from multistable.dynamics.stack import Stack
 from multistable.dynamics.trajectory import states_at
@@ -33,4 +33,5 @@ __all__ = [
     "register",
     "stacks",
     "states_at",
+    "undisturbed",
 ]

@@ -25,7 +25,8 @@ class Dynamics(ABC):
         input_size: I, the features of an input.
         state_size: S, the length of the flat state.
         output_size: O, how many of the state's first entries the layer passes on.
-        reverse: whether the layer reads sequences from their end.
+        reverse: whether the layer's module runs it from the end of sequences. The map itself has no direction: it is
+            `Stack.run` that turns sequences around.
     """
 
     def __init__(

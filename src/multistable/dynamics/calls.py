@@ -31,6 +31,10 @@ class Sequences:
         """The same in memory of its own."""
         return Sequences(self.inputs.clone(), self.lengths, None if self.state is None else self.state.clone())
 
+    def detach(self) -> "Sequences":
+        """The same without the graph that made it."""
+        return Sequences(self.inputs.detach(), self.lengths, None if self.state is None else self.state.detach())
+
     def rows(self, index: Tensor) -> "Sequences":
         """The sequences that `index` (k,) names."""
         lengths = self.lengths[index]
@@ -118,7 +122,7 @@ def _as_tuple(state: Any) -> tuple[Tensor, ...]:
 
 def full_lengths(inputs: Tensor) -> Tensor:
     """The lengths (B,) of sequences (T, B, I) without padding."""
-    return torch.full((inputs.shape[1],), len(inputs))
+    return torch.full((inputs.shape[1],), len(inputs), device="cpu")
 
 
 def check_inputs(module: nn.Module, inputs: Any, ranks: tuple[int, ...], input_size: int) -> None:
@@ -126,6 +130,8 @@ def check_inputs(module: nn.Module, inputs: Any, ranks: tuple[int, ...], input_s
     kind = type(module).__name__
     if not isinstance(inputs, Tensor):
         raise TypeError(f"inputs of {kind} must be a tensor or a PackedSequence, got {type(inputs).__name__}")
+    if inputs.layout != torch.strided:
+        raise TypeError(f"inputs of {kind} must be a dense tensor, got layout {inputs.layout}")
     if inputs.dim() not in ranks:
         expected = " or ".join(f"{rank}-D" for rank in ranks)
         raise ValueError(f"inputs of {kind} must be {expected}, got {inputs.dim()}-D of shape {tuple(inputs.shape)}")

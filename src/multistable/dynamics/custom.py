@@ -34,8 +34,10 @@ class CustomDynamics(Dynamics):
 
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         new = self._step(self.module, s, u)
+        kind = type(self.module).__name__
+        if not isinstance(new, Tensor):
+            raise TypeError(f"step of {kind} must return a tensor, got {type(new).__name__}")
         if new.shape != s.shape:
-            kind = type(self.module).__name__
             raise ValueError(f"step of {kind} must return a state of shape {tuple(s.shape)}, got {tuple(new.shape)}")
         return new
 

@@ -1,6 +1,7 @@
 """What the recurrent modules of a whole model receive while it runs."""
 
 import inspect
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -9,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from multistable._random import forked_rng
-from multistable.dynamics.calls import Sequences, full_lengths, merge
+from multistable.dynamics.calls import Sequences, merge
 from multistable.dynamics.registry import Adapter, adapter_of
 from multistable.dynamics.stack import Stack
 
-__all__ = ["record"]
+__all__ = ["record", "undisturbed"]
 
 
 def record(
@@ -21,8 +22,9 @@ def record(
 ) -> list[Sequences]:
     """Run `model` on `batch` and return what each of its recurrent modules received.
 
-    The model runs in evaluation mode without gradient; training mode, hooks and the global random state are as before.
-    A call that is given the very state that the call before it returned goes on with that call's sequences.
+    The model runs in evaluation mode without gradient; its training mode, buffers and hooks and the global random state
+    are as before.
+    A call that is given the very state that an earlier call returned goes on with that call's sequences.
 
     Args:
         model: the model.
@@ -37,11 +39,9 @@ def record(
         RuntimeError: the forward pass never reached one of the modules.
     """
     recorders = [_Recorder(stack, module) for stack, module in recurrent]
-    devices = {parameter.device for parameter in model.parameters()}
     with ExitStack() as context:
         context.enter_context(torch.no_grad())
-        context.enter_context(_evaluating(model))
-        context.enter_context(forked_rng(devices, generator))
+        context.enter_context(undisturbed(model, generator))
         for recorder in recorders:
             hook = recorder.module.register_forward_hook(recorder, with_kwargs=True)
             context.callback(hook.remove)
@@ -50,6 +50,9 @@ def record(
         if not recorder.chains:
             raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({type(module).__name__})")
     return [recorder.sequences() for recorder in recorders]
+
+
+_Tagged = list[tuple[Tensor, int]]
 
 
 class _Recorder:
@@ -61,30 +64,40 @@ class _Recorder:
         self.module = module
         self.adapter: Adapter = adapter
         self.signature = inspect.signature(module.forward)
+        self.inputs_name, *others = self.signature.parameters
+        self.state_name = adapter.state_name or next(iter(others), None)
         # A reverse direction's state belongs to the sequence's beginning: nothing goes on from it.
         self.can_go_on = not any(part.reverse for part in stack.parts)
         self.chains: list[list[Sequences]] = []
-        self.returned: list[_Tagged] = []
+        # The latest chains, each with what may be its state: enough for a few sequences that take turns.
+        self.open: deque[tuple[list[Sequences], list[_Tagged]]] = deque(maxlen=8)
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        arguments = list(self.signature.bind(*args, **kwargs).arguments.values())
-        inputs, state = arguments[0], arguments[1] if len(arguments) > 1 else None
+        arguments = self.signature.bind(*args, **kwargs).arguments
+        inputs = args[0] if args else arguments.get(self.inputs_name)
+        state = arguments.get(self.state_name or "")
         # The model may go on to write into the tensors that it passes.
         call = self.adapter.read(module, inputs, state).clone()
-        given = _tagged(state)
-        goes_on = self.can_go_on and any(_are_same(given, returned) for returned in self.returned)
-        if goes_on and _is_whole(self.chains[-1][-1]):
-            self.chains[-1].append(call)
-        else:
-            self.chains.append([call])
         # Cells return the state alone, layers return it behind their outputs.
-        self.returned = [_tagged(output), _tagged(output[-1] if isinstance(output, tuple) else None)]
+        returned = [_tagged(output), _tagged(output[-1] if isinstance(output, tuple) else None)]
+        chain = self._chain_before(_tagged(state))
+        if chain is None:
+            chain = []
+            self.chains.append(chain)
+        chain.append(call)
+        self.open.append((chain, returned))
+
+    def _chain_before(self, given: _Tagged) -> list[Sequences] | None:
+        """The chain that goes on from the state `given`, taken out of those that are open."""
+        for candidate in self.open:
+            chain, returned = candidate
+            if self.can_go_on and any(_are_same(given, one) for one in returned) and _is_whole(chain[-1]):
+                self.open.remove(candidate)
+                return chain
+        return None
 
     def sequences(self) -> Sequences:
         return merge([_join(chain) for chain in self.chains])
-
-
-_Tagged = list[tuple[Tensor, int]]
 
 
 def _tagged(value: Any) -> _Tagged:
@@ -110,7 +123,7 @@ def _join(chain: list[Sequences]) -> Sequences:
     if len(chain) == 1:
         return chain[0]
     inputs = torch.cat([call.inputs for call in chain])
-    lengths = full_lengths(torch.cat([call.inputs for call in chain[:-1]])) + chain[-1].lengths
+    lengths = chain[-1].lengths + sum(len(call.inputs) for call in chain[:-1])
     return Sequences(inputs, lengths, chain[0].state)
 
 
@@ -123,12 +136,21 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, so that dropout is off and no statistics are updated."""
+def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
+    """Run foreign code on `model`, and put back its training mode and buffers and the global random state.
+
+    Within the block the model is in evaluation mode, so that dropout is off and no statistics are updated, and torch's
+    global generators are seeded from `generator`.
+    """
     training = {module: module.training for module in model.modules()}
-    model.eval()
+    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
     try:
-        yield
+        with forked_rng({parameter.device for parameter in model.parameters()}, generator):
+            model.eval()
+            yield
     finally:
         for module, mode in training.items():
             module.training = mode
+        with torch.no_grad():
+            for buffer, value in buffers.items():
+                buffer.copy_(value)

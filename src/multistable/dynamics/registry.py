@@ -24,12 +24,14 @@ class Adapter:
         layers: the module's `Dynamics`, layer by layer, given the module and a prefix for their names.
         read: a call's first two arguments (inputs, state), read as sequences.
         input_size: the features of an input.
+        state_name: the argument of `forward` that is the state; None for the second, whatever its name.
         is_cell: whether a call takes a single step.
     """
 
     layers: Callable[[Any, str], list[list[Dynamics]]]
     read: Callable[[Any, Any, Any], Sequences]
     input_size: Callable[[Any], int]
+    state_name: str | None
     is_cell: bool
 
 
@@ -113,7 +115,7 @@ def register(
             None, a tensor (B, S), or a tuple of tensors that make up s side by side.
 
     Raises:
-        TypeError: `module_type` is not a type of module.
+        TypeError: `module_type` is not a type of module, or `step` not a function.
         ValueError: `layout` is none of the three.
 
     Example:
@@ -133,10 +135,14 @@ def register(
     """
     if not (isinstance(module_type, type) and issubclass(module_type, nn.Module)):
         raise TypeError(f"module_type must be a type of nn.Module, got {module_type!r}")
+    if not callable(step):
+        raise TypeError(f"step must be a function (module, s, u) -> s', got {type(step).__name__}")
     if layout not in ("step", "time_first", "batch_first"):
         raise ValueError(f"layout must be 'step', 'time_first' or 'batch_first', got {layout!r}")
 
     def layers(module: nn.Module, prefix: str) -> list[list[Dynamics]]:
+        if next(module.parameters(), None) is None:
+            raise ValueError(f"{module_type.__name__} must have parameters to be seen as dynamics, got none")
         out = None if output_size is None else output_size(module)
         name = prefix or ("cell" if layout == "step" else "layer")
         return [[CustomDynamics(module, step, name, input_size(module), state_size(module), out)]]
@@ -144,7 +150,7 @@ def register(
     def read(module: nn.Module, inputs: Any, state: Any) -> Sequences:
         return read_custom_call(module, inputs, state, input_size(module), layout)
 
-    _ADAPTERS[module_type] = Adapter(layers, read, input_size, is_cell=layout == "step")
+    _ADAPTERS[module_type] = Adapter(layers, read, input_size, None, is_cell=layout == "step")
 
 
 def _search(module: nn.Module, name: str, seen: set[nn.Module]) -> Any:
@@ -169,14 +175,14 @@ def _register_layers(module_type: type[nn.RNNBase], kind: type[TorchDynamics]) -
             for k in range(module.num_layers)
         ]
 
-    _ADAPTERS[module_type] = Adapter(layers, read_layer_call, attrgetter("input_size"), is_cell=False)
+    _ADAPTERS[module_type] = Adapter(layers, read_layer_call, attrgetter("input_size"), "hx", is_cell=False)
 
 
 def _register_cell(module_type: type[nn.RNNCellBase], kind: type[TorchDynamics]) -> None:
     def layers(module: nn.RNNCellBase, prefix: str) -> list[list[Dynamics]]:
         return [[kind(module, "", prefix or "cell")]]
 
-    _ADAPTERS[module_type] = Adapter(layers, read_cell_call, attrgetter("input_size"), is_cell=True)
+    _ADAPTERS[module_type] = Adapter(layers, read_cell_call, attrgetter("input_size"), "hx", is_cell=True)
 
 
 _register_layers(nn.RNN, RNNDynamics)

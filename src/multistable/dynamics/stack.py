@@ -69,7 +69,7 @@ class Stack(Dynamics):
         if not any(part.reverse for part in self.parts):
             return super().run(inputs, s, lengths)
         if lengths is None:
-            lengths = torch.full((inputs.shape[1],), len(inputs))
+            lengths = torch.full((inputs.shape[1],), len(inputs), device="cpu")
         return self.reach(inputs, lengths, lengths, s)
 
     def reach(self, inputs: Tensor, lengths: Tensor, prefixes: Tensor, s: Tensor | None = None) -> Tensor:

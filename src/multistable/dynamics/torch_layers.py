@@ -60,11 +60,12 @@ class TorchDynamics(Dynamics):
 
     def _parameter(self, kind: str) -> nn.Parameter:
         name = kind + self.suffix
-        value = getattr(self.module, name)
-        if not isinstance(value, nn.Parameter):
+        # Not by getattr, which computes a reparametrised weight and may change what it is computed from.
+        value = self.module._parameters.get(name)
+        if value is None:
             raise TypeError(
-                f"{name} of {type(self.module).__name__} must be an nn.Parameter, got {type(value).__name__}: "
-                "reparametrised recurrent weights are not supported"
+                f"{name} of {type(self.module).__name__} must be an nn.Parameter: reparametrised recurrent weights are "
+                "not supported"
             )
         return value
 

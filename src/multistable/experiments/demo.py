@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from multistable import plot
-from multistable._checks import check_positive, check_positive_int
+from multistable._checks import check_int, check_positive
 from multistable._progress import progress_bar
 from multistable.measure import Multistability, measure
 from multistable.tasks import copy_first_input, copy_first_input_stream
@@ -59,12 +59,11 @@ class DemoConfig:
         if self.cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         for name in ("length", "hidden", "layers", "steps", "warmup_steps", "batch_size"):
-            check_positive_int(name, getattr(self, name))
+            check_int(name, getattr(self, name))
         check_positive("lr", self.lr)
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2, got {self.batch_size}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, got {self.seed}")
+        check_int("batch_size", self.batch_size, at_least=2)
+        if not 0 <= self.seed < 2**62:
+            raise ValueError(f"seed must lie in 0..2^62 - 1, got {self.seed}")
 
 
 @dataclass(frozen=True)

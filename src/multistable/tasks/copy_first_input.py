@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, TensorDataset
 
-from multistable._checks import check_positive_int
+from multistable._checks import check_int
 from multistable._random import as_generator, draw_seed
 
 __all__ = ["CHANCE", "CopyFirstInputStream", "copy_first_input", "copy_first_input_stream"]
@@ -39,8 +39,8 @@ def copy_first_input(length: int, size: int, *, generator: torch.Generator | int
         >>> sequence.shape, bool(target == sequence[0])
         (torch.Size([50, 1]), True)
     """
-    check_positive_int("length", length)
-    check_positive_int("size", size)
+    check_int("length", length)
+    check_int("size", size)
     return TensorDataset(*_draw(length, size, as_generator(generator)))
 
 
@@ -68,8 +68,8 @@ def copy_first_input_stream(
         >>> sequences.shape, bool((targets == sequences[:, 0]).all())
         (torch.Size([32, 50, 1]), True)
     """
-    check_positive_int("length", length)
-    check_positive_int("batch_size", batch_size)
+    check_int("length", length)
+    check_int("batch_size", batch_size)
     return CopyFirstInputStream(length, batch_size, draw_seed(as_generator(generator)))
 
 
