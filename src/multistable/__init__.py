@@ -1,6 +1,6 @@
 """Recurrent networks that remember: measure and raise the multistability of any torch recurrent network.
 
-Example:
+Examples:
     >>> import torch
     >>> import multistable
     >>> _ = torch.manual_seed(0)

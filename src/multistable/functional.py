@@ -36,7 +36,7 @@ def vaa(states: Tensor, tol: float = 1e-4) -> Tensor:
         TypeError: `states` is not a floating-point tensor, `tol` is not a number.
         ValueError: `states` is not (n, d) with n at least 1, or holds NaN or infinity; `tol` is not above 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from multistable import vaa
         >>> vaa(torch.tensor([[0.0], [0.0], [1.0], [2.0]]))
@@ -68,7 +68,7 @@ def vaa_star(states: Tensor, tol: float = 1e-4) -> Tensor:
         TypeError: `states` is not a floating-point tensor, `tol` is not a number.
         ValueError: `states` is not (n, d) with n at least 1, or holds NaN or infinity; `tol` is not above 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from multistable import vaa_star
         >>> vaa_star(torch.tensor([[0.0], [0.0], [9.0], [-9.0]])).round(decimals=3)

@@ -162,7 +162,7 @@ def measure(
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
         FloatingPointError: states grow beyond what the dtype can hold.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from multistable import measure
         >>> _ = torch.manual_seed(0)

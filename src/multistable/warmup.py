@@ -152,7 +152,7 @@ def warmup(
         FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond the dtype's range.
         ImportError: `progress` without the extra.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from multistable import warmup
         >>> _ = torch.manual_seed(0)

@@ -3,7 +3,7 @@
 `dynamics(module)` lists the recurrent layers in any module, `stacks(module)` groups them by the module they belong to,
 and `register` adds types of your own.
 
-Example:
+Examples:
     >>> import torch
     >>> from multistable.dynamics import dynamics
     >>> (layer,) = dynamics(torch.nn.Sequential(torch.nn.Linear(5, 3), torch.nn.GRU(3, 8)))

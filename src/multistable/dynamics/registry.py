@@ -65,7 +65,7 @@ def dynamics(module: nn.Module) -> list[Dynamics]:
         TypeError: `module` is not an `nn.Module`.
         ValueError: nothing in it is recurrent.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from multistable.dynamics import dynamics
         >>> dynamics(torch.nn.GRU(3, 8, num_layers=2))
@@ -118,7 +118,7 @@ def register(
         TypeError: `module_type` is not a type of module, or `step` not a function.
         ValueError: `layout` is none of the three.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from multistable.dynamics import dynamics, register
         >>> class LeakyCell(torch.nn.Module):

@@ -1,6 +1,6 @@
 """Seeded data sets that ask for memory.
 
-Example:
+Examples:
     >>> from torch.utils.data import DataLoader
     >>> from multistable.tasks import copy_first_input
     >>> sequences, targets = next(iter(DataLoader(copy_first_input(length=50, size=64, generator=0), batch_size=32)))

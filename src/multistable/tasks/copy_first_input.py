@@ -33,7 +33,7 @@ def copy_first_input(length: int, size: int, *, generator: torch.Generator | int
         TypeError: `length` or `size` is not an int, `generator` is none of the types above.
         ValueError: `length` or `size` is below 1.
 
-    Example:
+    Examples:
         >>> from multistable.tasks import copy_first_input
         >>> sequence, target = copy_first_input(length=50, size=1000, generator=0)[7]
         >>> sequence.shape, bool(target == sequence[0])
@@ -62,7 +62,7 @@ def copy_first_input_stream(
         TypeError: `length` or `batch_size` is not an int, `generator` is none of the types above.
         ValueError: `length` or `batch_size` is below 1.
 
-    Example:
+    Examples:
         >>> from multistable.tasks import copy_first_input_stream
         >>> sequences, targets = next(iter(copy_first_input_stream(length=50, batch_size=32, generator=0)))
         >>> sequences.shape, bool((targets == sequences[:, 0]).all())
