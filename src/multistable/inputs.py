@@ -46,7 +46,7 @@ def batches(
     elif len(devices) == 1:
         read = partial(_move, device=next(iter(devices)))
     else:
-        read = _identity
+        read = _first
     if isinstance(inputs, tuple):
         inputs = _first(inputs)
     if adapter is not None and _is_pool(inputs):
@@ -131,10 +131,6 @@ def _move(batch: Any, device: torch.device) -> Any:
     if isinstance(batch, Mapping):
         return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
     return batch.to(device) if hasattr(batch, "to") else batch
-
-
-def _identity(batch: Any) -> Any:
-    return _first(batch)
 
 
 def _choose(count: int, size: int, generator: torch.Generator) -> Tensor:

@@ -89,10 +89,9 @@ class _Recorder:
 
     def _chain_before(self, given: _Tagged) -> list[Sequences] | None:
         """The chain that goes on from the state `given`, taken out of those that are open."""
-        for candidate in self.open:
-            chain, returned = candidate
+        for position, (chain, returned) in enumerate(self.open):
             if self.can_go_on and any(_are_same(given, one) for one in returned) and _is_whole(chain[-1]):
-                self.open.remove(candidate)
+                del self.open[position]
                 return chain
         return None
 
