@@ -1,7 +1,9 @@
 import copy
 import json
+import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from multistable._random import draw_seed
 from multistable.dynamics import Sequences, register, registry, stacks
 from multistable.measure import draw_constant
 from multistable.reach import draw_prefixes
-from multistable.warmup import _conclude
+from multistable.warmup import WarmupHistory, _conclude
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:
@@ -27,12 +29,14 @@ def changed(module: nn.Module, before: dict[str, Tensor]) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize(("kind", "steps"), [(nn.GRU, 100), (nn.LSTM, 200)])
 @pytest.mark.parametrize("max_prefix", [30, None])
-def test_raises_vaa_from_one_attractor_to_the_target(kind: type[nn.GRU | nn.LSTM], max_prefix: int | None) -> None:
+def test_raises_vaa_from_one_attractor_to_the_target(
+    kind: type[nn.GRU | nn.LSTM], steps: int, max_prefix: int | None
+) -> None:
     torch.manual_seed(0)
     module = kind(1, 64, num_layers=2)
-    result = warmup(module, torch.randn(60, 200, 1), max_prefix=max_prefix, generator=0)
+    result = warmup(module, torch.randn(60, 200, 1), steps=steps, max_prefix=max_prefix, generator=0)
     assert result.before.vaa == pytest.approx(0.01)
     assert result.after.vaa > 0.95
     assert result.status == "reached"
@@ -228,10 +232,41 @@ def test_collapse_ends_the_warmup_and_says_so() -> None:
     assert set(result.history.grad_norm) == {0.0}
 
 
-@pytest.mark.parametrize(("collapsed", "status"), [(0, "below target"), (9, "below target"), (10, "collapsed")])
-def test_some_steps_without_gradient_are_no_collapse(collapsed: int, status: str) -> None:
-    found = measure(nn.GRU(1, 4), torch.randn(5, 20, 1), horizon=200, generator=0)
-    assert _conclude(found, found, 0.95, 50, collapsed)[0] == status
+def concluded(vaa_after: float, vaa_star: list[tuple[float, ...]], grad_norm: list[float]) -> tuple[str, str]:
+    before = measure(nn.GRU(1, 4), torch.randn(5, 20, 1), horizon=200, generator=0)
+    after = replace(before, vaa=vaa_after, residual=3e-3)
+    layers = ("l0", "l1")
+    history = WarmupHistory(
+        layers, tuple(vaa_star), (0.1,) * len(vaa_star), ((1, 1),) * len(vaa_star), tuple(grad_norm)
+    )
+    return _conclude(before, after, history, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("vaa_after", "lower", "upper", "gradients", "status", "message"),
+    [
+        (1.0, 0.95, 0.97, 30, "reached", r"to 1\.00 at 200 steps in 30 steps .* still move by up to 3\.0e-03 a step"),
+        (
+            0.5,
+            0.95,
+            0.97,
+            30,
+            "below target",
+            r"VAA\* averaged 0\.95 in 'l0' over the last 10, below the target of 0\.95",
+        ),
+        (1.0, 0.95, 0.40, 30, "below target", r"VAA\* averaged 0\.40 in 'l1' over the last 10"),
+        (1.0, 0.95, 0.40, 21, "below target", "more steps may help"),
+        (0.1, 0.05, 0.05, 20, "collapsed", "the last 10 had no gradient"),
+        (1.0, 0.95, 0.97, 20, "reached", "VAA went from"),
+    ],
+)
+def test_the_status_and_what_it_says(
+    vaa_after: float, lower: float, upper: float, gradients: int, status: str, message: str
+) -> None:
+    """`gradients` steps of 30 have one; the last ten decide."""
+    found = concluded(vaa_after, [(lower, upper)] * 30, [1.0] * gradients + [0.0] * (30 - gradients))
+    assert found[0] == status
+    assert re.search(message, found[1])
 
 
 def test_a_short_warmup_can_collapse_too() -> None:
