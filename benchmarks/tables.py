@@ -124,8 +124,9 @@ and on what else it does; ratios are taken side by side in one process.
 ## The demonstration
 
 `python benchmarks/demo_seeds.py`: what `multistable demo` does, for five seeds and two cells. Copy first input over
-100 steps, 2 × 64 units, 1,000 training steps; the error of an answer without memory is 1. VAA is that before
-training, at 2,000 steps unless it says otherwise; 0.01 is one attractor for all 100 states.
+100 steps, 2 × 64 units; the GRU with 100 steps of warmup and 1,000 of training, the LSTM with 200 and 2,000. The error
+of an answer without memory is 1. VAA is that before training, at 2,000 steps unless it says otherwise; 0.01 is one
+attractor for all 100 states.
 
 {demonstration()}
 

@@ -10,15 +10,15 @@ from multistable.dynamics.base import CHUNK, Dynamics
 
 __all__ = ["states_at"]
 
-_ANCHORS = 7  # 7 * 120 = 840 = lcm(1, ..., 8): a repeat within 840 steps shows every period up to 8, and many above
+_CHUNKS_BACK = 7  # 7 * 120 = 840 = lcm(1, ..., 8): a repeat within 840 steps shows every period up to 8, and many above
 
 
 @torch.no_grad()
 def states_at(layer: Dynamics, s: Tensor, u: Tensor, horizons: Sequence[int]) -> Iterator[Tensor]:
     """The states after each of several numbers of steps under a constant input.
 
-    Nothing is approximated: work is saved only where a state repeats one of the last 840 steps bit for bit. What
-    follows is then known, and the rest modulo the repeat is run.
+    Nothing is approximated: a state is left out of the work only where it repeats, bit for bit, what it was within the
+    last 840 steps, so that what follows is known. The others then go on without it, which at most rounds differently.
 
     Args:
         layer: the layer or stack.
@@ -29,23 +29,44 @@ def states_at(layer: Dynamics, s: Tensor, u: Tensor, horizons: Sequence[int]) ->
     Yields:
         The states (B, S) after each horizon.
     """
-    time = 0
-    anchors: deque[Tensor] = deque([s], maxlen=_ANCHORS)
-    period = 0
+    chunk = 0
+    boundaries = deque([s], maxlen=_CHUNKS_BACK + 1)  # the states at the last multiples of CHUNK
+    period = torch.zeros(len(s), dtype=torch.long, device=s.device)  # of each state, in chunks; 0 while it is not known
     for horizon in horizons:
         # Whole chunks, whatever the horizons, so that equal states are followed by equal computations.
-        while horizon - time >= CHUNK and not period:
-            _, s = layer.scan_constant(u, CHUNK, s)
-            time += CHUNK
-            period = _period(s, anchors)
-            anchors.append(s)
-        rest = horizon - time
-        yield layer.hold(s, u, rest % period if period else rest)
+        last = horizon // CHUNK
+        while chunk < last and not period.all():
+            boundaries.append(_next_boundary(layer, boundaries, u, period))
+            chunk += 1
+            period = _periods(boundaries, period)
+        at_boundary = _repeated(boundaries, period, max(0, last - chunk))
+        yield layer.hold(at_boundary, u, horizon - last * CHUNK)
 
 
-def _period(s: Tensor, anchors: deque[Tensor]) -> int:
-    """How many steps back the same state stood, or 0."""
-    for chunks, anchor in enumerate(reversed(anchors), start=1):
-        if torch.equal(s, anchor):
-            return chunks * CHUNK
-    return 0
+def _next_boundary(layer: Dynamics, boundaries: Sequence[Tensor], u: Tensor, period: Tensor) -> Tensor:
+    """The states one chunk later: those that repeat are looked up, the others are run."""
+    moving = period == 0
+    if moving.all():
+        return layer.scan_constant(u, CHUNK, boundaries[-1])[1]
+    after = _repeated(boundaries, period, 1)
+    after[moving] = layer.scan_constant(u, CHUNK, boundaries[-1][moving])[1]
+    return after
+
+
+def _repeated(boundaries: Sequence[Tensor], period: Tensor, ahead: int) -> Tensor:
+    """The states `ahead` chunks later, right for those whose period is known."""
+    if ahead == 0:
+        return boundaries[-1]
+    back = (-ahead) % period.clamp(min=1)
+    states = boundaries[-1].clone()
+    for chunks in back.unique().tolist():
+        states[back == chunks] = boundaries[-1 - chunks][back == chunks]
+    return states
+
+
+def _periods(boundaries: Sequence[Tensor], period: Tensor) -> Tensor:
+    """How many chunks back each state was the same, bit for bit; 0 where it was not."""
+    for chunks in range(1, len(boundaries)):
+        same = (boundaries[-1] == boundaries[-1 - chunks]).all(1)
+        period = torch.where((period == 0) & same, chunks, period)
+    return period
