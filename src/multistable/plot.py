@@ -43,10 +43,11 @@ def traces(named: Mapping[str, Trace]) -> Figure:
     scores.set_title("distinct states: share of all", loc="left", fontsize=10)
     residuals.set(xlabel="steps under a constant input", ylabel="largest |f(s, u) − s|", xscale="log")
     residuals.set_yscale("symlog", linthresh=1e-9)
+    residuals.margins(y=0.08)
     residuals.set_ylim(bottom=0)
     residuals.set_title("how far a state still moves in a step", loc="left", fontsize=10)
     _tidy(scores, residuals)
-    scores.legend(frameon=False)
+    figure.legend(*scores.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
