@@ -64,7 +64,7 @@ def test_runs_as_a_module(tmp_path: Path) -> None:
         (["--steps", "-1"], "steps must be at least 1, got -1"),
         (["--lr", "nan"], "lr must be finite and above 0, got nan"),
         (["--batch-size", "1"], "batch_size must be at least 2, got 1"),
-        (["--seed", "-1"], "seed must be at least 0, got -1"),
+        (["--seed", "-1"], "seed must lie in 0..2^62 - 1, got -1"),
     ],
 )
 def test_bad_settings(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
