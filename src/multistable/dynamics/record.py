@@ -23,14 +23,13 @@ def record(
     """Run `model` on `batch` and return what each of its recurrent modules received.
 
     The model runs in evaluation mode without gradient; its training mode, buffers and hooks and the global random state
-    are as before.
-    A call that is given the very state that an earlier call returned goes on with that call's sequences.
+    are as before. A call that is given the very state that an earlier call returned goes on with that call's sequences.
 
     Args:
         model: the model.
         recurrent: what to record, each as a stack and as the module that it stands for.
         batch: a mapping is passed on as keyword arguments, anything else as the only argument.
-        generator: seeds what the model draws at random.
+        generator: seeds what the model draws at random, so that it draws the same for equal generators.
 
     Returns:
         For each recurrent module its sequences.

@@ -39,7 +39,7 @@ def states_at(layer: Dynamics, s: Tensor, u: Tensor, horizons: Sequence[int]) ->
             boundaries.append(_next_boundary(layer, boundaries, u, period))
             chunk += 1
             period = _periods(boundaries, period)
-        at_boundary = _repeated(boundaries, period, max(0, last - chunk))
+        at_boundary = _repeated(boundaries, period, last - chunk)
         yield layer.hold(at_boundary, u, horizon - last * CHUNK)
 
 
