@@ -1,0 +1,22 @@
+"""Closed-form initialisers of recurrent modules, in place, in the style of `torch.nn.init`.
+
+Each takes a recurrent module, or a `multistable.nn.DoubleLayer`, whose parts it treats alike; it changes all layers and
+directions and returns the module. It raises, and changes nothing, where it has no meaning for the module's type. As in
+torch, `generator=None` draws from torch's global generator; a `torch.Generator` or a seed draws from that.
+
+Examples:
+    >>> import torch
+    >>> from multistable import init
+    >>> lstm = init.chrono_(torch.nn.LSTM(3, 8), t_max=100)
+    >>> bool((lstm.bias_ih_l0[8:16] >= 0).all())  # the forget gates
+    True
+"""
+
+from multistable.init.chrono import chrono_
+from multistable.init.forget_bias import forget_bias_
+from multistable.init.identity import identity_
+from multistable.init.orthogonal import orthogonal_
+from multistable.init.paper import paper_
+from multistable.init.quasi_periodic import quasi_periodic_
+
+__all__ = ["chrono_", "forget_bias_", "identity_", "orthogonal_", "paper_", "quasi_periodic_"]

@@ -1,0 +1,54 @@
+"""`chrono_`: gates that keep the state for up to a given number of steps."""
+
+import torch
+
+from multistable._checks import check_positive
+from multistable.init._draw import Draw
+from multistable.init._layers import GRU, LSTM, Module, find_layers, with_biases, zero
+
+__all__ = ["chrono_"]
+
+
+def chrono_(
+    module: Module, t_max: float, *, doubled: bool = False, generator: torch.Generator | int | None = None
+) -> Module:
+    """Draw biases for memories of up to `t_max` steps: chrono (Tallec and Ollivier 2018, arXiv:1804.11188).
+
+    LSTM: the forget gate's bias is log u with u ~ U(1, t_max - 1), the input gate's is its negative. GRU: the update
+    gate's bias, which in torch keeps the state, is log u. All other biases are zero, and weights stay as they are.
+
+    Args:
+        module: an LSTM or a GRU, with biases.
+        t_max: the longest time to bridge, in steps, 2 or more.
+        doubled: torch's layers have two biases for each gate, which add up. By default one is set and the other is
+            zero; with `doubled` both are set, so that their sum is twice what it should be, as in the published code
+            of Lambrechts et al. 2023.
+        generator: draws u.
+
+    Raises:
+        TypeError: `module` is no LSTM or GRU, or `t_max` no number.
+        ValueError: `module` has no biases, or `t_max` is below 2.
+
+    Examples:
+        >>> import torch
+        >>> from multistable import init
+        >>> gru = init.chrono_(torch.nn.GRU(3, 8), t_max=2)
+        >>> gru.bias_ih_l0.abs().max().item()
+        0.0
+    """
+    t_max = check_positive("t_max", t_max)
+    if t_max < 2:
+        raise ValueError(f"t_max must be at least 2, got {t_max}")
+    layers = with_biases("chrono_", find_layers("chrono_", module, (*LSTM, *GRU)))
+    draw = Draw(generator)
+    for layer in layers:
+        zero(layer.biases())
+        first, second = layer.gates("bias_ih"), layer.gates("bias_hh")
+        draw.uniform([first[1]], 1, t_max - 1)
+        first[1].log_()
+        if isinstance(layer.module, LSTM):
+            first[0].copy_(-first[1])
+        if doubled:
+            for one, other in zip(first, second, strict=True):
+                other.copy_(one)
+    return module
