@@ -12,6 +12,7 @@ Examples:
     True
 """
 
+from multistable.init.bistable import bistable_
 from multistable.init.chrono import chrono_
 from multistable.init.forget_bias import forget_bias_
 from multistable.init.identity import identity_
@@ -19,4 +20,4 @@ from multistable.init.orthogonal import orthogonal_
 from multistable.init.paper import paper_
 from multistable.init.quasi_periodic import quasi_periodic_
 
-__all__ = ["chrono_", "forget_bias_", "identity_", "orthogonal_", "paper_", "quasi_periodic_"]
+__all__ = ["bistable_", "chrono_", "forget_bias_", "identity_", "orthogonal_", "paper_", "quasi_periodic_"]

@@ -1,0 +1,141 @@
+"""`bistable_`: units with two stable equilibria each, in closed form."""
+
+import math
+from typing import NamedTuple
+
+from torch import nn
+
+from multistable._checks import check_fraction, check_positive
+from multistable.init._layers import GRU, LSTM, RNN, Layer, Module, find_layers, with_biases, with_nonlinearity
+from multistable.nn import MGU
+
+__all__ = ["bistable_"]
+
+_OPEN_BIAS = 2.0  # of a gate that lets most pass, and still has a gradient
+_OPEN = 1 / (1 + math.exp(-_OPEN_BIAS))
+_FORGET_BIAS = 1.0  # the usual one; its negative makes the input gate one minus the forget gate
+
+
+class _Cell(NamedTuple):
+    """Where a cell type has its candidate, the biases of the gates that are to see no state, and the least gain."""
+
+    candidate: int
+    biases: dict[int, float]
+    least: float
+
+
+_CELLS: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Cell], ...] = (
+    (RNN, _Cell(0, {}, 1.0)),
+    (GRU, _Cell(2, {0: _OPEN_BIAS}, 1 / _OPEN)),
+    (MGU, _Cell(1, {0: _OPEN_BIAS}, 1 / _OPEN)),
+    (LSTM, _Cell(2, {0: -_FORGET_BIAS, 1: _FORGET_BIAS, 3: _OPEN_BIAS}, 1 / _OPEN)),
+)
+
+
+def bistable_(module: Module, gain: float = 2.0, fraction: float = 1.0) -> Module:
+    """Give units two stable equilibria each: they stay where inputs have put them, and strong inputs move them.
+
+    The first units of each layer, a share `fraction` of all, see no unit but themselves, with the weight `gain`. Write
+    d for a unit's drive, which is what its candidate's input weights make of the input (its biases are zero), and k for
+    the gain times a gate:
+
+        RNN    h' = tanh(k h + d)                               k = gain
+        GRU    h' = z h + (1 - z) tanh(k h + d)                 k = r gain
+        MGU    h' = (1 - f) h + f tanh(k h + d)                 k = f gain
+        LSTM   c' = f c + i tanh(k tanh(c) + d), h = o tanh(c)  k = o gain, with o of the step that made h
+
+    The gates r, o and MGU's f see no state, and their bias is 2, so that k = 0.88 gain without input. The LSTM's f and
+    i see no state either, and have the biases 1 and -1: f = 0.73 is the usual start, and i = 1 - f, so that c' is a
+    weighted mean as h' is. Input weights, the GRU's update gate and all other units stay as they are.
+
+    Equilibria. Without input, h is in equilibrium if artanh(h) = k h, whatever the weights of the mean (LSTM: c is if
+    artanh(c) = k tanh(c)). For k > 1 this has three solutions, 0 and one on either side. There the map has the slope
+    1 - p + p k (1 - h^2) with p = 1, 1 - z or f (LSTM: f + i k (1 - c^2) (1 - tanh(c)^2)): above 1 at 0, which
+    is unstable, and between 0 and 1 at the others, which are stable. So n such units have 2^n stable equilibria. From
+    zero states, the first inputs choose.
+
+    Wells. q(h) = k h - artanh(h) has its largest value d_c at m = sqrt(1 - 1 / k). The map rises with h and d, so that
+    h >= m and |d| <= d_c give tanh(k h + d) >= tanh(k m - d_c) = m, and h' >= m: no sequence of such inputs takes a
+    unit that is beyond m to the other side. A drive above d_c against it, if held, does, for it leaves a single
+    equilibrium, which is there. Where inputs reach the gates too, a unit stays while |d| <= k m - artanh(m) at each
+    step, with the k of that step and the m of no input. For an LSTM, q(c) = k tanh(c) - artanh(c); m solves
+    1 / (1 - m^2) = k (1 - tanh(m)^2), and has no closed form; and a unit with c >= m stays while
+    |d| <= k tanh(m) - artanh(m (1 - f) / i). For a gain of 2:
+
+        cell        k       equilibria                 m       d_c
+        RNN         2       h = 0.958                  0.707   0.533
+        GRU, MGU    1.762   h = 0.926                  0.658   0.370
+        LSTM        1.762   c = 0.835, h = 0.602       0.517   0.265
+
+    So an input x is forgotten by a settled unit if |W x| is below d_c, W being the candidate's input weights of that
+    unit. torch draws them within 1 / sqrt(H): in a wide layer with few features, inputs of ordinary size may move no
+    unit, unless these weights are scaled up. A larger gain makes wells deeper, and their gradients smaller.
+
+    Stacks. Of several layers, all this holds for each alone. The units of the layer below rest at one of their two
+    equilibria each, not at zero, and drive the units above through their input weights: those that get more than d_c
+    have one equilibrium left and follow the layer below, the others keep two, off the centre. Scaled down, the upper
+    layer's input weights let it hold states of its own.
+
+    Args:
+        module: an `nn.RNN` or `nn.RNNCell` with tanh, or a GRU, LSTM or `MGU` with biases. Both parts of a
+            `DoubleLayer` are treated alike; for the first parts alone, call this on each of `double.first`.
+        gain: the weight, above 1 for an RNN and above 1 + exp(-2) = 1.135 for the others, so that k > 1.
+        fraction: the share of the hidden units, in (0, 1], rounded to whole units, at least one.
+
+    Raises:
+        TypeError: `module` is no such network, or `gain` or `fraction` no number.
+        ValueError: `gain` is not finite or too small, `fraction` is not in (0, 1], a GRU, LSTM or MGU has no biases, or
+            an LSTM has a projection, which mixes the units.
+
+    Examples:
+        >>> import torch
+        >>> from multistable import init
+        >>> gru = init.bistable_(torch.nn.GRU(3, 4))
+        >>> signs = torch.tensor([[[1.0, -1.0, -1.0, 1.0]]])
+        >>> _, last = gru(torch.zeros(1000, 1, 3), 0.1 * signs)
+        >>> torch.allclose(last, 0.9263 * signs, atol=1e-4)
+        True
+    """
+    gain = check_positive("gain", gain)
+    fraction = check_fraction("fraction", fraction)
+    layers = find_layers("bistable_", module, (*RNN, *GRU, *LSTM, MGU))
+    with_nonlinearity("bistable_", [layer for layer in layers if isinstance(layer.module, RNN)], "tanh")
+    with_biases("bistable_", [layer for layer in layers if not isinstance(layer.module, RNN)])
+    for layer in layers:
+        _check_projection(layer)
+        _check_gain(gain, layer)
+    for layer in layers:
+        _set(layer, gain, max(1, round(fraction * layer.hidden_size)))
+    return module
+
+
+def _check_projection(layer: Layer) -> None:
+    size = getattr(layer.module, "proj_size", 0)
+    if size != 0:
+        raise ValueError(f"bistable_ needs states that are not projected, got LSTM with proj_size={size}")
+
+
+def _check_gain(gain: float, layer: Layer) -> None:
+    least = _cell(layer).least
+    if gain <= least:
+        raise ValueError(f"gain must be above {least} for {type(layer.module).__name__}, got {gain}")
+
+
+def _set(layer: Layer, gain: float, units: int) -> None:
+    cell = _cell(layer)
+    recurrent = layer.gates("weight_hh")
+    for gate, bias in {cell.candidate: 0.0, **cell.biases}.items():
+        recurrent[gate][:units].zero_()
+        _set_bias(layer, gate, units, bias)
+    recurrent[cell.candidate][:units].fill_diagonal_(gain)
+
+
+def _set_bias(layer: Layer, gate: int, units: int, value: float) -> None:
+    """Make the biases of a gate add up to `value`: one holds it, and the other, where there are two, is zero."""
+    for bias in layer.biases():
+        bias.split(layer.hidden_size)[gate][:units] = value
+        value = 0.0
+
+
+def _cell(layer: Layer) -> _Cell:
+    return next(cell for kinds, cell in _CELLS if isinstance(layer.module, kinds))
