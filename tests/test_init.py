@@ -24,6 +24,7 @@ INITIALISERS: dict[str, Callable[..., Any]] = {
     "orthogonal_": init.orthogonal_,
     "identity_": init.identity_,
     "quasi_periodic_": init.quasi_periodic_,
+    "bistable_": init.bistable_,
 }
 LAYERS: dict[str, Callable[..., Any]] = {
     "RNN": nn.RNN, "RNN relu": RELU, "GRU": nn.GRU, "LSTM": nn.LSTM, "MGU": MGU, "BRC": BRC, "NBRC": NBRC,
@@ -38,11 +39,13 @@ MEANT_FOR = {
     "orthogonal_": {"RNN", "RNN relu", "GRU", "LSTM", "MGU", "NBRC"},
     "identity_": {"RNN relu"},
     "quasi_periodic_": {"RNN", "GRU"},
+    "bistable_": {"RNN", "GRU", "LSTM", "MGU"},
 }
+DRAW_NOTHING = {"forget_bias_", "bistable_"}
 PAIRS = [(name, kind) for name in INITIALISERS for kind in LAYERS]
 ACCEPTED = [pair for pair in PAIRS if pair[1] in MEANT_FOR[pair[0]]]
 REFUSED = [pair for pair in PAIRS if pair[1] not in MEANT_FOR[pair[0]]]
-DRAWING = [pair for pair in ACCEPTED if pair[0] != "forget_bias_"]
+DRAWING = [pair for pair in ACCEPTED if pair[0] not in DRAW_NOTHING]
 
 
 @pytest.fixture(autouse=True)
@@ -70,11 +73,11 @@ def test_every_layer_and_direction_is_set_as_a_single_one(name: str, kind: str) 
     assert changed == {
         one.replace("_l0", suffix) for one in drawn for suffix in ("_l0", "_l0_reverse", "_l1", "_l1_reverse")
     }
-    assert bool(drawn) == (name != "forget_bias_")
+    assert bool(drawn) == (name not in DRAW_NOTHING)
 
 
 def seeded(name: str, seed: int) -> dict[str, int]:
-    return {} if name == "forget_bias_" else {"generator": seed}
+    return {} if name in DRAW_NOTHING else {"generator": seed}
 
 
 @pytest.mark.parametrize(("name", "kind"), ACCEPTED)
@@ -171,7 +174,9 @@ def test_without_biases(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("chrono_", "LSTM"), ("chrono_", "GRU"), ("forget_bias_", "LSTM"), ("quasi_periodic_", "GRU")]
+    ("name", "kind"),
+    [("chrono_", "LSTM"), ("chrono_", "GRU"), ("forget_bias_", "LSTM"), ("quasi_periodic_", "GRU")]
+    + [("bistable_", kind) for kind in ("GRU", "LSTM", "MGU")],
 )
 def test_biases_that_are_missing(name: str, kind: str) -> None:
     module = LAYERS[kind](I, H, bias=False)

@@ -44,15 +44,16 @@ def bistable_(module: Module, gain: float = 2.0, fraction: float = 1.0) -> Modul
         MGU    h' = (1 - f) h + f tanh(k h + d)                 k = f gain
         LSTM   c' = f c + i tanh(k tanh(c) + d), h = o tanh(c)  k = o gain, with o of the step that made h
 
-    The gates r, o and MGU's f see no state, and their bias is 2, so that k = 0.88 gain without input. The LSTM's f and
-    i see no state either, and have the biases 1 and -1: f = 0.73 is the usual start, and i = 1 - f, so that c' is a
+    Their gates r, o and MGU's f see no state, and their bias is 2, so that k = 0.88 gain without input. The LSTM's f
+    and i see no state either, and have the biases 1 and -1: f = 0.73 is the usual start, and i = 1 - f, so that c' is a
     weighted mean as h' is. Input weights, the GRU's update gate and all other units stay as they are.
 
     Equilibria. Without input, h is in equilibrium if artanh(h) = k h, whatever the weights of the mean (LSTM: c is if
     artanh(c) = k tanh(c)). For k > 1 this has three solutions, 0 and one on either side. There the map has the slope
-    1 - p + p k (1 - h^2) with p = 1, 1 - z or f (LSTM: f + i k (1 - c^2) (1 - tanh(c)^2)): above 1 at 0, which
-    is unstable, and between 0 and 1 at the others, which are stable. So n such units have 2^n stable equilibria. From
-    zero states, the first inputs choose.
+    1 - p + p k (1 - h^2) with p = 1, 1 - z or f (LSTM: f + i k (1 - c^2) (1 - tanh(c)^2)): above 1 at 0, which is
+    unstable, and between 0 and 1 at the others, which lie beyond the m below, where k (1 - h^2) = 1, and are stable.
+    That z depends on other units has no part in it, for where h is in equilibrium z does not matter. So n such units
+    have 2^n stable equilibria. From zero states, the first inputs choose.
 
     Wells. q(h) = k h - artanh(h) has its largest value d_c at m = sqrt(1 - 1 / k). The map rises with h and d, so that
     h >= m and |d| <= d_c give tanh(k h + d) >= tanh(k m - d_c) = m, and h' >= m: no sequence of such inputs takes a
@@ -63,13 +64,13 @@ def bistable_(module: Module, gain: float = 2.0, fraction: float = 1.0) -> Modul
     |d| <= k tanh(m) - artanh(m (1 - f) / i). For a gain of 2:
 
         cell        k       equilibria                 m       d_c
-        RNN         2       h = 0.958                  0.707   0.533
+        RNN         2.000   h = 0.958                  0.707   0.533
         GRU, MGU    1.762   h = 0.926                  0.658   0.370
         LSTM        1.762   c = 0.835, h = 0.602       0.517   0.265
 
-    So an input x is forgotten by a settled unit if |W x| is below d_c, W being the candidate's input weights of that
-    unit. torch draws them within 1 / sqrt(H): in a wide layer with few features, inputs of ordinary size may move no
-    unit, unless these weights are scaled up. A larger gain makes wells deeper, and their gradients smaller.
+    So inputs x that leave the gates alone switch no settled unit while |W x| < d_c, W being the candidate's input
+    weights. torch draws them within 1 / sqrt(H): in a wide layer with few features, inputs of ordinary size may switch
+    none, unless these weights are scaled up. A larger gain makes wells deeper, and gradients in them smaller.
 
     Stacks. Of several layers, all this holds for each alone. The units of the layer below rest at one of their two
     equilibria each, not at zero, and drive the units above through their input weights: those that get more than d_c
