@@ -12,8 +12,21 @@ Examples:
 """
 
 from multistable import init, nn
+from multistable.attractors import Attractor, Attractors, attractors
 from multistable.functional import vaa, vaa_star
 from multistable.measure import Multistability, measure
 from multistable.warmup import WarmupResult, warmup
 
-__all__ = ["Multistability", "WarmupResult", "init", "measure", "nn", "vaa", "vaa_star", "warmup"]
+__all__ = [
+    "Attractor",
+    "Attractors",
+    "Multistability",
+    "WarmupResult",
+    "attractors",
+    "init",
+    "measure",
+    "nn",
+    "vaa",
+    "vaa_star",
+    "warmup",
+]

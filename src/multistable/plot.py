@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from multistable.attractors import Attractors
 from multistable.measure import Trace
 
 try:
@@ -83,3 +84,8 @@ def _tidy(*panels: "Axes") -> None:
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
+
+
+def portrait(found: Attractors) -> Figure:
+    """Trajectories and attractors; a stand-in until drawn."""
+    raise NotImplementedError

@@ -15,6 +15,9 @@ Examples:
 
 from multistable.dynamics.base import CHUNK, Dynamics
 from multistable.dynamics.calls import Sequences
+from multistable.dynamics.jacobian import jacobians
+from multistable.dynamics.precision import in_float64
+from multistable.dynamics.product import Product
 from multistable.dynamics.record import record, undisturbed
 from multistable.dynamics.registry import Adapter, adapter_of, dynamics, find, register, stacks
 from multistable.dynamics.stack import Stack
@@ -24,11 +27,14 @@ __all__ = [
     "CHUNK",
     "Adapter",
     "Dynamics",
+    "Product",
     "Sequences",
     "Stack",
     "adapter_of",
     "dynamics",
     "find",
+    "in_float64",
+    "jacobians",
     "record",
     "register",
     "stacks",

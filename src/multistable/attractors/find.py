@@ -1,0 +1,167 @@
+"""`attractors`: where the states that data reach go in the end."""
+
+import math
+from dataclasses import replace
+from statistics import fmean, stdev
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from multistable._checks import check_int, check_positive
+from multistable._random import as_generator
+from multistable.attractors._search import SHORTEST_HORIZON, Outcome, Search
+from multistable.attractors.results import Attractor, Attractors
+from multistable.dynamics import Dynamics, Product, find, in_float64, undisturbed
+from multistable.functional import vaa
+from multistable.inputs import batches, received
+from multistable.measure import Trace, check_parameters, draw_constant, reach_many, without_autocast
+
+__all__ = ["attractors"]
+
+
+def attractors(
+    module: nn.Module,
+    inputs: Any,
+    *,
+    n: int = 100,
+    horizon: int = 10_000,
+    tol: float = 1e-4,
+    generator: torch.Generator | int | None = None,
+) -> Attractors:
+    """Tell the attractors that data can reach from what only fades slowly.
+
+    States are reached, and constant inputs are drawn, as `measure` does it, with the same numbers for the same
+    generator. From there each trajectory is followed in float64 until it is decided where it goes, at the horizon at
+    the latest. Looks are taken at the horizon, half of it, a quarter, and so on, and at each look at every trajectory
+    that is not yet decided:
+
+    - *Equilibrium*: Newton's method leads from the state to a root of f(s, u) - s, with a residual of at most 1e-10 and
+      a spectral radius of the Jacobian below 1; it leads to the same root 64 steps later; and in between the
+      state has come closer to it, by at least half of what the Jacobian says that it comes closer in the end.
+    - *Cycle*: the same for f^p, where the state comes back to its neighbourhood after p <= 64 steps.
+    - *Chaos*: from 900 steps on, the largest Lyapunov exponent along 1,000 steps is above 0.005, and above zero by five
+      standard errors.
+    - *Drift*, at the horizon: the state's norm is above 10, and grows over the last half of the steps by more than one
+      and a half times what it grew over the quarter before.
+
+    What is left is *slow*. Trajectories that have met are followed as one, those that are decided no longer. The module
+    is left as it is.
+
+    Args:
+        module: a recurrent module of torch's or a registered type, or any model that holds some.
+        inputs: sequences, in any of the forms that `measure` takes.
+        n: how many sequences to take; fewer if `inputs` holds fewer.
+        horizon: steps after which a trajectory is given up, 128 at least.
+        tol: states closer than this to their equilibrium have arrived.
+        generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
+            with torch's initial seed.
+
+    Returns:
+        The attractors of the whole network (of all recurrent modules side by side) and of each layer alone.
+
+    Raises:
+        TypeError: an argument has the wrong type, or the module's parameters are in half precision.
+        ValueError: nothing in `module` is recurrent; the inputs have a wrong shape, are empty, hold fewer than two
+            sequences, NaN or infinity; a number is out of its range.
+        RuntimeError: the model's forward pass never reached one of its recurrent modules.
+        FloatingPointError: states grow beyond what the dtype can hold.
+
+    Examples:
+        >>> import torch
+        >>> from multistable import attractors, init
+        >>> gru = torch.nn.GRU(1, 6)
+        >>> _ = init.bistable_(gru)
+        >>> found = attractors(gru, torch.randn(50, 64, 1), generator=0)
+        >>> found.count > 1, found.shares["equilibrium"]
+        (True, 1.0)
+    """
+    n = check_int("n", n, at_least=2)
+    horizon = check_int("horizon", horizon, at_least=SHORTEST_HORIZON)
+    tol = check_positive("tol", tol)
+    recurrent = find(module)
+    stacks = [stack for stack, _ in recurrent]
+    check_parameters(stacks)
+    generator = as_generator(generator)
+    with undisturbed(module, generator), torch.no_grad(), without_autocast(stacks):
+        drawn = batches(module, inputs, n, generator, endless=False)
+        sequences = (received(module, recurrent, batch, generator) for batch in drawn)
+        reached = [states.double() for states in reach_many(stacks, sequences, n, generator)]
+        # Drawn in the precision of the module, as `measure` draws them.
+        constants = [draw_constant(stack, generator).double() for stack in stacks]
+        exact = in_float64(recurrent)
+        layers = []
+        for one, copy, start, u in zip(stacks, exact, reached, constants, strict=True):
+            for part, same, s in zip(one.parts, copy.parts, copy.split(start), strict=True):
+                lowest = part in one.layers[0]
+                held = u if lowest else draw_constant(part, generator).double()
+                layers.append((same, s, held))
+        per_layer = tuple(_look_at(layer, s, u, horizon, tol) for layer, s, u in layers)
+        if len(layers) == 1:
+            return replace(per_layer[0], name="", per_layer=per_layer)
+        network = exact[0] if len(exact) == 1 else Product("", exact)
+        whole = _look_at(network, torch.cat(reached, -1), torch.cat(constants), horizon, tol)
+        return replace(whole, name="", per_layer=per_layer)
+
+
+def _look_at(layer: Dynamics, s: Tensor, u: Tensor, horizon: int, tol: float) -> Attractors:
+    """The attractors of one map."""
+    outcome = Search(layer, s, u, horizon, tol).run()
+    found, labels = _attractors(outcome)
+    scores = tuple(vaa(states, tol).item() for states in outcome.states)
+    return Attractors(
+        name=layer.name,
+        attractors=found,
+        kinds=outcome.kinds,
+        labels=labels,
+        n=len(s),
+        horizon=horizon,
+        tol=tol,
+        trace=Trace(outcome.steps, scores, outcome.residual),
+        way=outcome.states,
+    )
+
+
+def _attractors(outcome: Outcome) -> tuple[tuple[Attractor, ...], tuple[int, ...]]:
+    """The attractors, and the place among them of each state's."""
+    members: dict[tuple[str, int], list[int]] = {}
+    for row, (kind, root) in enumerate(zip(outcome.kinds, outcome.roots.tolist(), strict=True)):
+        if kind == "chaos" or root >= 0:
+            # What is slow and has a root is on its way to an equilibrium.
+            members.setdefault(("equilibrium" if kind == "slow" else kind, root), []).append(row)
+    groups = sorted(members.items(), key=lambda item: -len(item[1]))
+    labels = [-1] * len(outcome.kinds)
+    for place, (_, rows) in enumerate(groups):
+        for row in rows:
+            labels[row] = place
+    return tuple(_attractor(outcome, kind, root, rows) for (kind, root), rows in groups), tuple(labels)
+
+
+def _attractor(outcome: Outcome, kind: str, root: int, rows: list[int]) -> Attractor:
+    share = len(rows) / len(outcome.kinds)
+    if kind == "chaos":
+        exponents, errors = zip(*(outcome.exponents[row] for row in rows), strict=True)
+        between = stdev(exponents) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
+        exponent, error = fmean(exponents), max(between, fmean(errors) / len(rows) ** 0.5)
+        return Attractor("chaos", share, None, None, None, exponent, error, outcome.final[rows[0]], None)
+    if kind == "cycle":
+        cycle = outcome.cycles[root]
+        constant = _time_constant(cycle.radius, cycle.period)
+        return Attractor("cycle", share, cycle.period, cycle.radius, constant, None, None, cycle.points, cycle.jacobian)
+    equilibria = outcome.equilibria
+    radius = equilibria.radii[root].item()
+    return Attractor(
+        "equilibrium",
+        share,
+        1,
+        radius,
+        _time_constant(radius, 1),
+        None,
+        None,
+        equilibria.points[root].clone(),
+        equilibria.jacobians[root].clone(),
+    )
+
+
+def _time_constant(radius: float, period: int) -> float:
+    return 0.0 if radius == 0 else -period / math.log(radius)
