@@ -23,4 +23,5 @@ def spectral_radius(matrices: Tensor) -> Tensor:
         norm = torch.linalg.matrix_norm(power)
         log_norm = 2 * log_norm + norm.log()
         power = power / norm.clamp(min=torch.finfo(norm.dtype).tiny)[:, None, None]
-    return (log_norm / 2**_SQUARINGS).exp()
+    radius: Tensor = (log_norm / 2**_SQUARINGS).exp()
+    return radius
