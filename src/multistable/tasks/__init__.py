@@ -9,7 +9,16 @@ Examples:
 """
 
 from multistable.tasks.copy_first_input import copy_first_input, copy_first_input_stream
+from multistable.tasks.denoising import denoising, denoising_stream
 from multistable.tasks.flip_flop import flip_flop, flip_flop_stream
 from multistable.tasks.stream import Stream
 
-__all__ = ["Stream", "copy_first_input", "copy_first_input_stream", "flip_flop", "flip_flop_stream"]
+__all__ = [
+    "Stream",
+    "copy_first_input",
+    "copy_first_input_stream",
+    "denoising",
+    "denoising_stream",
+    "flip_flop",
+    "flip_flop_stream",
+]

@@ -119,7 +119,7 @@ def chance(length: int, pulse_probability: float = _PULSE_PROBABILITY) -> float:
         >>> chance(length=50, pulse_probability=0.5)
         0.49
     """
-    check_int("length", length)
+    length = check_int("length", length)
     pulse_probability = check_fraction("pulse_probability", pulse_probability)
     return (1 - pulse_probability) * (length - 1) / length
 
