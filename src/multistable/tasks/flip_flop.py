@@ -12,15 +12,13 @@ from multistable.tasks.stream import Stream
 
 __all__ = ["chance", "flip_flop", "flip_flop_stream"]
 
-_PULSE_PROBABILITY = 0.1
-
 
 def flip_flop(
     length: int,
     size: int,
     *,
     channels: int = 3,
-    pulse_probability: float = _PULSE_PROBABILITY,
+    pulse_probability: float = 0.1,
     generator: torch.Generator | int | None = None,
 ) -> TensorDataset:
     """Sequences of pulses, +1 or -1, whose target at every step is the last pulse of each channel; in memory.
@@ -65,7 +63,7 @@ def flip_flop_stream(
     batch_size: int,
     *,
     channels: int = 3,
-    pulse_probability: float = _PULSE_PROBABILITY,
+    pulse_probability: float = 0.1,
     generator: torch.Generator | int | None = None,
 ) -> Stream:
     """Flip-flop as an endless stream of new batches; iterating again starts over.
@@ -99,7 +97,7 @@ def flip_flop_stream(
     return Stream(partial(_draw, length, channels, pulse_probability), batch_size, draw_seed(as_generator(generator)))
 
 
-def chance(length: int, pulse_probability: float = _PULSE_PROBABILITY) -> float:
+def chance(length: int, pulse_probability: float = 0.1) -> float:
     """The mean squared error of the best answer without memory, (1 - p) (T - 1) / T.
 
     Without memory the answer is a function of the present input. At a pulse, that input is the target, and the error is
