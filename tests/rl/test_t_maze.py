@@ -230,6 +230,7 @@ def test_what_the_action_space_holds_is_an_action(action: Any) -> None:
     ({"goal": "left"}, "goal must be 'up' or 'down', got 'left'"),
     ({"goal": 1}, "goal must be 'up' or 'down', got 1"),
     ({"goal": ["up"]}, r"goal must be 'up' or 'down', got \['up'\]"),
+    ({"goal": np.array(["up", "up"])}, r"goal must be 'up' or 'down', got array\(\['up', 'up'\]"),
     ({"goals": "up"}, "options may hold 'goal', got 'goals'"),
 ])  # fmt: skip
 def test_bad_options_leave_the_episode_as_it_is(options: dict[str, Any], message: str) -> None:

@@ -314,12 +314,14 @@ def test_a_goal_for_all_or_for_each(goal: Any) -> None:
 
 @pytest.mark.parametrize(("options", "error", "message"), [
     ({"goal": "left"}, ValueError, "goal must be 'up' or 'down', got 'left'"),
+    ({"goal": 1}, ValueError, "goal must be 'up' or 'down', got 1"),
     ({"goal": ["up", "left", "up"]}, ValueError, "goal must be 'up' or 'down', got 'left'"),
     ({"goal": ["up", "down"]}, ValueError, r"goal must be one name or 3, one for each maze, got shape \(2,\)"),
     ({"goals": "up"}, ValueError, "options may hold 'goal' and 'reset_mask', got 'goals'"),
     ({"reset_mask": [True, True, True]}, TypeError, "reset_mask must be a NumPy array of booleans"),
     ({"reset_mask": np.ones(3)}, TypeError, "reset_mask must be a NumPy array of booleans"),
     ({"reset_mask": np.ones(2, np.bool_)}, ValueError, r"reset_mask must have shape \(3,\), got \(2,\)"),
+    ({"reset_mask": np.zeros(3, np.bool_)}, ValueError, "reset_mask must choose at least one maze"),
 ])  # fmt: skip
 def test_bad_options_leave_the_episodes_as_they_are(
     options: dict[str, Any], error: type[Exception], message: str

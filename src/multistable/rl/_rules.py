@@ -5,12 +5,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ACTIONS", "DOWN", "OBSERVATIONS", "UP", "check_options", "move", "observe", "parse_goals", "time_limit"]
+__all__ = [
+    "ACTIONS",
+    "DOWN",
+    "OBSERVATIONS",
+    "UP",
+    "check_options",
+    "move",
+    "observe",
+    "parse_goal",
+    "parse_goals",
+    "time_limit",
+]
 
 ACTIONS = ("right", "up", "left", "down")
 OBSERVATIONS = ("up", "down", "corridor", "junction")
 UP, DOWN = 1, -1  # the y of the ends
 
+_ENDS = {"up": UP, "down": DOWN}
 _ALONG = np.array([1, 0, -1, 0])  # what each action adds to x
 _ACROSS = np.array([0, 1, 0, -1])  # and to y, at the junction
 
@@ -46,15 +58,20 @@ def observe(length: int, x: Ints, goal: Ints) -> NDArray[np.float32]:
     return one_hot.astype(np.float32)
 
 
-def parse_goals(goals: Any, num_envs: int | None = None) -> NDArray[np.int64]:
-    """The y of goals that are given by name: of one, or of one for each of `num_envs` mazes."""
-    names = np.asarray(goals)
-    if num_envs is not None and names.shape not in ((), (num_envs,)):
-        raise ValueError(f"goal must be one name or {num_envs}, one for each maze, got shape {names.shape}")
-    for name in [goals] if num_envs is None else names.ravel().tolist():
-        if name not in ("up", "down"):
-            raise ValueError(f"goal must be 'up' or 'down', got {name!r}")
-    return np.where(names == "up", UP, DOWN)
+def parse_goal(name: Any) -> int:
+    """The y of the goal that is given by name."""
+    if not isinstance(name, str) or name not in _ENDS:
+        raise ValueError(f"goal must be 'up' or 'down', got {name!r}")
+    return _ENDS[name]
+
+
+def parse_goals(names: Any, num_envs: int) -> NDArray[np.int64]:
+    """The y of the goals of `num_envs` mazes that are given by name, one for all or one for each."""
+    given = np.asarray(names)
+    if given.shape not in ((), (num_envs,)):
+        raise ValueError(f"goal must be one name or {num_envs}, one for each maze, got shape {given.shape}")
+    goals = [parse_goal(name) for name in given.ravel().tolist()]
+    return np.full(num_envs, goals, np.int64)
 
 
 def check_options(options: dict[str, Any] | None, known: tuple[str, ...]) -> dict[str, Any]:

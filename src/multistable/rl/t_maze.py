@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from multistable._checks import check_int, check_probability
 from multistable.rl._drawing import RENDER_MODES, Frame, check_render_mode, draw
-from multistable.rl._rules import ACTIONS, DOWN, OBSERVATIONS, UP, check_options, move, observe, parse_goals, time_limit
+from multistable.rl._rules import ACTIONS, DOWN, OBSERVATIONS, UP, check_options, move, observe, parse_goal, time_limit
 
 __all__ = ["TMazeEnv", "time_limited_t_maze"]
 
 
 class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
-    """The T-Maze of Bakker (2001), with the rewards of Lambrechts et al. 2023 (arXiv:2106.01001).
+    """The T-Maze of Lambrechts et al. 2023 (arXiv:2106.01001), after Bakker (2001).
 
     A corridor of cells (0, 0) to (L, 0), the last of which is a junction with the ends (L, 1) and (L, -1). One end is
     the goal, and only the first cell shows which. An action is 0, 1, 2 or 3: right, up, left, down. An observation is
@@ -30,7 +30,7 @@ class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
     Args:
         length: L, steps from the first cell to the junction, 2 or more.
         stochasticity: the probability in [0, 1] with which an action before the junction is replaced by a uniformly
-            random one of the four.
+            random one of the four. The reward is for the move that is made.
         render_mode: "ansi" (text), "rgb_array" (an image) or None. Drawings show the goal at all times.
 
     Raises:
@@ -83,7 +83,7 @@ class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
             ValueError: `options` holds another name, or an unknown goal.
         """
         name = check_options(options, ("goal",)).get("goal")
-        given = None if name is None else int(parse_goals(name))
+        given = None if name is None else parse_goal(name)
         super().reset(seed=seed)
         goal = int(self.np_random.choice((DOWN, UP))) if given is None else given
         self._state = 0, 0, goal

@@ -107,12 +107,13 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
 
         Raises:
             TypeError: the mask is no array of booleans.
-            ValueError: `options` holds another name, an unknown goal, or goals or a mask of the wrong shape.
+            ValueError: `options` holds another name, an unknown goal, goals or a mask of the wrong shape, or a mask
+                that chooses no maze.
             ResetNeeded: the first reset has a mask that leaves mazes out.
         """
         options = check_options(options, ("goal", "reset_mask"))
         names = options.get("goal")
-        goals = None if names is None else np.broadcast_to(parse_goals(names, self.num_envs), self.num_envs)
+        goals = None if names is None else parse_goals(names, self.num_envs)
         chosen = self._parse_mask(options.get("reset_mask"))
         super().reset(seed=seed)
         self._begun = True
@@ -180,6 +181,8 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             raise TypeError(f"reset_mask must be a NumPy array of booleans, got {mask!r}")
         if mask.shape != (self.num_envs,):
             raise ValueError(f"reset_mask must have shape ({self.num_envs},), got {mask.shape}")
+        if not mask.any():
+            raise ValueError("reset_mask must choose at least one maze, got one that is False throughout")
         if not self._begun and not mask.all():
             raise ResetNeeded("the first reset must be of all mazes, got a reset_mask that leaves some out")
         return mask
