@@ -23,7 +23,7 @@ from multistable.tasks import copy_first_input
 HIDDEN, LAYERS, SEEDS = 64, 2, 3
 SHORTEST, LONGEST, STEPS, BATCH, LR = 5, 200, 3000, 32, 1e-3
 LENGTHS, PIECE = (100, 1_000, 10_000, 100_000), 500
-TESTED, TESTED_LONG = 512, 256  # sequences; those of more than 10,000 steps
+TESTED, TESTED_LONG = 256, 128  # sequences; those of more than 10,000 steps
 TIME_CONSTANT = 20.0
 
 
