@@ -123,7 +123,7 @@ def warmup(
     they rest, and not for they are slow: at the horizon a small displacement of a state, along the direction in which
     it shrinks least, is to shrink by a tenth in each step. The term is the mean square of the logarithm by which it
     grows too much in 20 steps. This keeps and spreads over several attractors a network that has them, such as
-    `multistable.init.bistable_` makes, best at a lower `lr` (0.003); it doesn't find them from a single one.
+    `multistable.init.bistable_` makes, best at a lower `lr` (0.001); it doesn't find them from a single one.
 
     Only parameters of recurrent layers that require a gradient change. Whatever happens, `requires_grad`, `.grad`,
     training mode and hooks are as before the call, and if it raises, the parameters are too.
