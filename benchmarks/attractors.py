@@ -27,7 +27,8 @@ def network(name: str) -> tuple[nn.GRU, Tensor]:
     if name.endswith("apart"):
         # Strong inputs reach more of the wells.
         with torch.no_grad():
-            gru.weight_ih_l0[2 * HIDDEN :] *= 30
+            candidate = next(gru.parameters())[2 * HIDDEN :]
+            candidate *= 30
     if name == "warmed up":
         warmup(gru, inputs, generator=0)
     return gru, inputs
