@@ -5,9 +5,10 @@ Run: python benchmarks/tables.py
 
 import json
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
+from multistability import CELLS
 from side_by_side import RESULTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "measurements.md"
@@ -152,6 +153,77 @@ def multistability() -> str:
     return table(head, body)
 
 
+KINDS = ("equilibrium", "cycle", "slow", "drift", "chaos")
+
+
+def certified() -> str:
+    """VAA at a finite horizon beside what is certified, for every cell."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows_of("certified"):
+        groups.setdefault((row["cell"], row["variant"]), []).append(row)
+    body: list[list[object]] = []
+    for (cell, variant), group in sorted(groups.items(), key=lambda item: list(CELLS).index(item[0][0])):
+        constants = [row["time constant, median"] for row in group if row["time constant, median"] is not None]
+        body.append(
+            [
+                f"{cell}, {variant}",
+                ", ".join(f"{row['vaa at 2,000 steps']:.2f}" for row in group),
+                ", ".join(f"{row['certified']:.2f}" for row in group),
+                f"{median(constants):.0f}" if constants else "",
+                *(percent(mean(row["shares"].get(kind, 0.0) for row in group)) for kind in KINDS),
+            ]
+        )
+    head = ["", "VAA at 2,000 steps", "certified", "time constant", "at rest", "cycle", "slow", "drift", "chaos"]
+    return table(head, body)
+
+
+def percent(share: float) -> str:
+    """A share, left out where it is zero."""
+    return f"{100 * share:.0f} %" if share > 0 else ""
+
+
+def cost() -> str:
+    """The cost of `attractors`."""
+    body: list[list[object]] = [
+        [
+            row["network"],
+            f"{row['certified']:.2f}",
+            f"{row['median seconds']['attractors']:.2f} s",
+            f"{row['median seconds']['measure']:.2f} s",
+            f"{row['attractors / measure']:.2f}",
+            f"{row['peak megabytes added']['attractors']} MB",
+            f"{row['peak megabytes added']['measure']} MB",
+        ]
+        for row in rows_of("attractors")
+    ]
+    head = ["network", "certified", "`attractors`", "`measure`", "ratio", "memory", "of `measure`"]
+    return table(head, body)
+
+
+def lasting_memory(task: str) -> str:
+    """Errors, or signs that are right, after sequences of several lengths, seed by seed."""
+    rows = [row for kind in ("single", "double") for row in rows_of(f"lasting_memory_{kind}") if row["task"] == task]
+    groups: dict[tuple[str, bool], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["variant"], row["double"]), []).append(row)
+    lengths = list(rows[0]["test"])
+    body: list[list[object]] = [
+        [
+            f"{variant}{', doubled' if double else ''}",
+            *(", ".join(score(task, row["test"][length]) for row in group) for length in lengths),
+        ]
+        for (variant, double), group in groups.items()
+    ]
+    return table(["", *(f"{int(length):,} steps" for length in lengths)], body)
+
+
+def score(task: str, value: float) -> str:
+    """An error with two digits, or a share in percent."""
+    if task == "sign":
+        return f"{100 * value:.1f} %"
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
 def page() -> str:
     """The whole page."""
     versions = json.loads((RESULTS / "warmup_step.json").read_text())["versions"]
@@ -165,9 +237,9 @@ and on what else it does; ratios are taken side by side in one process.
 ## The demonstration
 
 `python benchmarks/demo_seeds.py`: what `multistable demo` does, for five seeds and two cells. Copy first input over
-100 steps, 2 × 64 units; the GRU with 100 steps of warmup and 1,000 of training, the LSTM with 200 and 2,000. The error
-of an answer without memory is 1. VAA is that before training, at 2,000 steps unless it says otherwise; 0.01 is one
-attractor for all 100 states.
+100 steps, 2 × 64 units; the GRU with 100 steps of warmup and 1,000 of training, the LSTM with 200 and 2,000. The
+error of an answer without memory is 1. VAA is that before training, at 2,000 steps unless it says otherwise; 0.01 is
+one attractor for all 100 states.
 
 {demonstration()}
 
@@ -176,10 +248,11 @@ rounding, states were still on their way.
 
 ## Multistability, cell by cell
 
-`python benchmarks/multistability.py`: 2 × 64 units as the paper starts them, before and after a warmup with its default
-settings on copy first input over 100 steps, three seeds. VAA of the whole network at 240 steps, just above what the
-warmup trains on, and at 10,000 steps; 0.01 is one attractor for all 100 states. The residual is the farthest that any
-state of the three networks still moves in a step there: about 1e-7 is rest, as far as single precision can tell.
+`python benchmarks/multistability.py`: 2 × 64 units as the paper starts them, before and after a warmup with its
+default settings on copy first input over 100 steps, three seeds. VAA of the whole network at 240 steps, just above
+what the warmup trains on, and at 10,000 steps; 0.01 is one attractor for all 100 states. The residual is the farthest
+that any state of the three networks still moves in a step there: about 1e-7 is rest, as far as single precision can
+tell.
 
 {multistability()}
 
@@ -193,12 +266,52 @@ states have merged and nearly flat where they are far apart: so the descent slow
 rises in ten of the twelve, and was 1.00 before in another), and does not see the wells in which states rest. A BRC or
 an nBRC is multistable without a warmup.
 
+## Certified, cell by cell
+
+`python benchmarks/certified.py`: the same networks, 64 states each, with what [`attractors`](attractors.md) finds
+beside VAA at 2,000 steps; three seeds. Certified is the number of distinct stable equilibria and cycles over the
+number of states, 0.02 for a single one. The time constant is that of the median attractor, in steps; the shares are
+means. `warmup` is the published one; `bistable_` makes all units bistable; `contraction` is
+`warmup(objective="contraction", lr=1e-3)` after it, or from the paper's start where the cell is bistable anyway.
+
+{certified()}
+
+CERTIFIED_WORDS
+
+## Memory that lasts
+
+`python benchmarks/lasting_memory.py`: a 2 × 64 GRU learns to repeat its first input ("copy", mean squared error, 1 is
+chance), or to say its sign (share that is right), after sequences of 5 to 200 steps of noise, in 3,000 steps of
+training. Then it is asked after sequences of up to 100,000 steps: 256 sequences up to 10,000 steps, 128 at 100,000.
+`warmup` is the published one; `bistable_` makes half of each layer's units bistable with a time constant of 20 steps,
+in a double layer all units of the first part; `bistable_, contraction` warms that up with `objective="contraction"`,
+`lr=1e-3`. A column holds a figure for each seed.
+
+The sign:
+
+{lasting_memory("sign")}
+
+Copy:
+
+{lasting_memory("copy")}
+
+MEMORY_WORDS
+
+## The cost of `attractors`
+
+`python benchmarks/attractors.py`: 256 states of a GRU with 128 units, beside `measure` at 10,000 steps, one thread.
+Memory is the peak above what was there before the call.
+
+{cost()}
+
+COST_WORDS
+
 ## Layers beside `nn.GRU`
 
 `python benchmarks/layers.py`: forward and backward of one layer on 32 sequences of 300 steps, one thread, beside
-`nn.GRU` of the same size. I inputs: with I = H as above another layer, whose gradient is taken too. The matrix products
-alone are the floor under any such layer; peak memory is what forward and backward take above the module and its inputs.
-The last column says how much longer a loop over the formula takes that projects all inputs at once, too.
+`nn.GRU` of the same size. I inputs: with I = H as above another layer, whose gradient is taken too. The matrix
+products alone are the floor under any such layer; peak memory is what forward and backward take above the module and
+its inputs. The last column says how much longer a loop over the formula takes that projects all inputs at once, too.
 
 {layers()}
 

@@ -12,6 +12,7 @@ __all__ = ["RESIDUAL", "Factors", "Found", "chord", "factors_of", "newton", "orb
 RESIDUAL = 1e-10
 """The largest |f^p(s) - s| that counts as a root."""
 
+_LOCATED = 1e-7  # how small the next step must be, relative to 1 + |s|: where J - I is near singular, f moves little
 _NEWTON_STEPS = 8
 _CHORD_STEPS = 8
 _SERVES = 0.3  # a Jacobian serves for as long as each step brings the residual below this share of what it was
@@ -87,7 +88,8 @@ def chord(layer: Dynamics, s: Tensor, u: Tensor, factors: Factors, period: int =
         size = torch.where(better, size_after, size)
         if not serves.any():
             break
-    return Found(s, size <= RESIDUAL)
+    left = torch.linalg.lu_solve(*factors, residual[..., None])[..., 0].norm(dim=1)
+    return Found(s, (size <= RESIDUAL) & (left <= _LOCATED * (1 + s.norm(dim=1))))
 
 
 def _residual(layer: Dynamics, s: Tensor, u: Tensor, period: int) -> Tensor:

@@ -45,7 +45,7 @@ class Equilibria:
         """The number of the equilibrium that Newton's method leads to from each state, (B, S) -> (B,); -1 for none."""
         numbers = torch.full((len(s),), -1, device=s.device)
         if len(self.points) > 0:
-            numbers = self.search_near(s, closeness(s, self.points).argmin(1))
+            numbers = self._search_near(s)
         left = (numbers < 0).nonzero()[:, 0]
         while len(left) > 0:
             block, left = left[:_AT_A_TIME], left[_AT_A_TIME:]
@@ -53,32 +53,43 @@ class Equilibria:
             found = newton(self._layer, s[block], self._u)
             numbers[block[found.are_roots]] = self._number(found.states[found.are_roots])
             if len(left) > 0 and len(self.points) > known:
-                numbers[left] = self.search_near(s[left], closeness(s[left], self.points).argmin(1))
+                numbers[left] = self._search_near(s[left])
                 left = left[numbers[left] < 0]
         return numbers
 
-    def search_near(self, s: Tensor, near: Tensor) -> Tensor:
-        """The same for each state with the Jacobian of the equilibrium numbered `near`, (B, S), (B,) -> (B,)."""
-        factors, pivots = (one[near] for one in self._factors)
-        found = chord(self._layer, s, self._u, (factors, pivots))
+    def factors(self, numbers: Tensor) -> Factors:
+        """J - I at the equilibria with these numbers, (B,), factored."""
+        factors, pivots = self._factors
+        return factors[numbers], pivots[numbers]
+
+    def _search_near(self, s: Tensor) -> Tensor:
+        """The same as `search` with the Jacobian of the equilibrium that is nearest to each state, as it is."""
+        near = closeness(s, self.points).argmin(1)
+        found = chord(self._layer, s, self._u, self.factors(near))
         numbers = torch.full((len(s),), -1, device=s.device)
         numbers[found.are_roots] = self._number(found.states[found.are_roots])
         return numbers
 
     def _number(self, roots: Tensor) -> Tensor:
-        """The numbers of equilibria, of which some may be new."""
-        numbers = torch.full((len(roots),), -1, device=roots.device)
-        while bool((numbers < 0).any()):
-            if len(self.points) > 0:
-                nearest = closeness(roots, self.points).min(1)
-                numbers = torch.where(nearest.values < SAME, nearest.indices, -1)
-            new = roots[numbers < 0]
-            if len(new) > 0:
-                # Of those that are new, the first of each group.
-                self._add(new[(closeness(new, new) < SAME).long().argmax(1).unique()])
-        return numbers
+        """The numbers of equilibria, of which some may be new; -1 for what is none by its own Jacobian."""
+        new = _first_of_groups(roots[self._known(roots) < 0])
+        if len(new) > 0:
+            factors = factors_of(return_jacobians(self._layer, new[None], self._u))
+            found = chord(self._layer, new, self._u, factors)
+            new = found.states[found.are_roots]
+            self._add(_first_of_groups(new[self._known(new) < 0]))
+        return self._known(roots)
+
+    def _known(self, roots: Tensor) -> Tensor:
+        """The numbers of those that are known, -1 for the others."""
+        if len(self.points) == 0:
+            return torch.full((len(roots),), -1, device=roots.device)
+        nearest = closeness(roots, self.points).min(1)
+        return torch.where(nearest.values < SAME, nearest.indices, -1)
 
     def _add(self, points: Tensor) -> None:
+        if len(points) == 0:
+            return
         jacobian = return_jacobians(self._layer, points[None], self._u)
         self.points = torch.cat([self.points, points])
         self.jacobians = torch.cat([self.jacobians, jacobian])
@@ -86,6 +97,11 @@ class Equilibria:
         factors, pivots = self._factors
         new_factors, new_pivots = factors_of(jacobian)
         self._factors = torch.cat([factors, new_factors]), torch.cat([pivots, new_pivots])
+
+
+def _first_of_groups(points: Tensor) -> Tensor:
+    """Of points that lie together the first, (P, S) -> (Q, S)."""
+    return points[(closeness(points, points) < SAME).long().argmax(1).unique()] if len(points) > 0 else points
 
 
 @dataclass(frozen=True)

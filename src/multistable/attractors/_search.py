@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from multistable.attractors._lyapunov import lyapunov
-from multistable.attractors._newton import orbit
+from multistable.attractors._newton import Factors, factors_of, orbit
 from multistable.attractors._roots import SAME, Cycle, Equilibria, closeness, cycles_from
+from multistable.attractors._spectrum import STABLE
 from multistable.dynamics import Dynamics
 
 __all__ = ["LONGEST_PERIOD", "SHORTEST_HORIZON", "Kind", "Outcome", "Search"]
@@ -133,23 +134,21 @@ class Search:
         self._sizes.append(self._states.norm(dim=1))
         window = window[:, self._find_equilibria(window, time)]
         window = window[:, self._find_cycles(window)]
-        if time >= _CHAOS_FROM:
+        if time == self._horizon >= _CHAOS_FROM:  # not before: chaos may end
             self._find_chaos(window)
 
     def _find_equilibria(self, window: Tensor, time: int) -> Tensor:
         """Decide for those that go to a stable equilibrium; which are left."""
-        start, end = window[0], window[-1]
-        numbers = self._equilibria.search(start)
+        numbers = self._equilibria.search(window[0])
         which = (numbers >= 0).nonzero()[:, 0]
-        which = which[self._equilibria.radii[numbers[which]] < 1]
-        which = which[self._equilibria.search_near(end[which], numbers[which]) == numbers[which]]
-        points, rates = self._equilibria.points[numbers[which]], self._equilibria.radii[numbers[which]]
-        before, after = ((s[which] - points).norm(dim=1) for s in (start, end))
-        closer = _comes_closer(before, after, rates**_WINDOW) | (after < _THERE * (1 + points.norm(dim=1)))
-        which = which[closer]
-        self._roots[self._rows[which]] = numbers[which]
-        still = (after[closer] / self._tol).log().clamp(min=0) / -rates[closer].log()
-        self._arrival[self._rows[which]] = time + still
+        which = which[self._equilibria.radii[numbers[which]] < STABLE]
+        numbers = numbers[which]
+        points, radii = self._equilibria.points[numbers], self._equilibria.radii[numbers]
+        go = _go_to(window[:, which], points, self._equilibria.factors(numbers), radii)
+        which, points, radii = which[go], points[go], radii[go]
+        self._roots[self._rows[which]] = numbers[go]
+        away = (window[-1, which] - points).norm(dim=1)
+        self._arrival[self._rows[which]] = time + (away / self._tol).log().clamp(min=0) / -radii.log()
         return self._decide(which, "equilibrium")
 
     def _find_cycles(self, window: Tensor) -> Tensor:
@@ -163,7 +162,7 @@ class Search:
             which = (candidates & (periods == period)).nonzero()[:, 0]
             cycles = cycles_from(self._layer, window[-1, which], self._u, period)
             for index, cycle in zip(which.tolist(), cycles, strict=True):
-                if cycle is not None and cycle.radius < 1 and _goes_to(window[:, index], cycle):
+                if cycle is not None and cycle.radius < STABLE and _goes_round(window[:, index], cycle):
                     self._roots[self._rows[index]] = self._number(cycle)
                     decided.append(index)
         return self._decide(torch.tensor(decided, dtype=torch.long, device=window.device), "cycle")
@@ -229,14 +228,24 @@ class Search:
         )
 
 
-def _comes_closer(before: Tensor, after: Tensor, shrinking: Tensor | float) -> Tensor:
-    """Whether distances to a root shrink at least half as much as its Jacobian says that they do in the end."""
-    return after <= before * (1 + shrinking) / 2
+def _goes_round(trajectory: Tensor, cycle: Cycle) -> bool:
+    """Whether a trajectory (steps, S), seen once in a round, goes to the first of a cycle's states."""
+    rounds = trajectory[(len(trajectory) - 1) % cycle.period :: cycle.period, None]
+    radius = rounds.new_tensor([cycle.radius])
+    return bool(_go_to(rounds, cycle.points[:1], factors_of(cycle.jacobian[None]), radius))
 
 
-def _goes_to(trajectory: Tensor, cycle: Cycle) -> bool:
-    """Whether a trajectory (steps, S), from round to round, comes closer to the first of a cycle's states."""
-    rounds = (len(trajectory) - 1) // cycle.period
-    goal = cycle.points[0]
-    before, after = (trajectory[[-1 - rounds * cycle.period, -1]] - goal).norm(dim=1)
-    return bool(_comes_closer(before, after, cycle.radius**rounds) | (after < _THERE * (1 + goal.norm())))
+def _go_to(visits: Tensor, points: Tensor, factors: Factors, radii: Tensor) -> Tensor:
+    """Whether trajectories go to stable roots, (visits, B, S), (B, S) -> (B,).
+
+    From every visit a step of Newton's method with the root's Jacobian leads more than half-way there, and from the
+    first to the last the distance shrinks by at least half of what the Jacobian says that it shrinks in the end.
+    """
+    away = visits - points
+    distances = away.norm(dim=2)
+    moved = (visits[1:] - visits[:-1]).permute(1, 2, 0)
+    left = away[:-1] - torch.linalg.lu_solve(*factors, moved).permute(2, 0, 1)
+    straight = (left.norm(dim=2) <= distances[:-1] / 2).all(0)
+    closer = distances[-1] <= distances[0] * (1 + radii ** (len(visits) - 1)) / 2
+    there = distances[-1] < _THERE * (1 + points.norm(dim=1))
+    return straight & closer | there

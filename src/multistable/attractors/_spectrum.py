@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor
 
-__all__ = ["spectral_radius"]
+__all__ = ["STABLE", "spectral_radius"]
+
+STABLE = 1 - 1e-9
+"""A spectral radius below this is below 1, whatever rounding has done to the Jacobian and its powers."""
 
 _SQUARINGS = 24
 
