@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 __all__ = ["CHUNK", "Dynamics"]
 
@@ -72,6 +73,21 @@ class Dynamics(ABC):
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         """`scan` under one constant input, u (I,) -> outputs (steps, B, O) and the last state (B, S)."""
         return self.scan(u.expand(steps, len(s), -1), s)
+
+    def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
+        """`scan` of sequences of different lengths, from the zero state.
+
+        Args:
+            rows: the data of a `PackedSequence`, (N, I).
+            batch_sizes: its batch sizes, on the CPU.
+
+        Returns:
+            The outputs as such rows, (N, O). There is no second derivative of them.
+        """
+        # No kernel of torch's takes packed sequences as fast on a CPU as it does padded ones.
+        inputs, lengths = pad_packed_sequence(PackedSequence(rows, batch_sizes))
+        outputs, _ = self.scan(inputs, self.zero_state(inputs.shape[1]))
+        return pack_padded_sequence(outputs, lengths).data
 
     def run(self, inputs: Tensor, s: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
         """The state each sequence leads to after its own number of steps.

@@ -66,9 +66,10 @@ def td_loss(network: DRQN, transitions: Sequence[Transition], targets: NDArray[n
     """The mean over transitions of (Q(history up to t, action) - target)^2."""
     inputs = _padded([episode.inputs[: t + 1] for episode, t in transitions])
     steps = [(t + 1, int(episode.actions[t])) for episode, t in transitions]
-    lengths, actions = torch.tensor(steps, device=network.head.weight.device).unbind(1)
+    lengths, actions = torch.tensor(steps, device="cpu").unbind(1)
     values = network.last_values(_as_inputs(inputs, network), lengths)
-    return F.mse_loss(values.gather(1, actions[:, None])[:, 0], torch.as_tensor(targets).to(values))
+    chosen = values.gather(1, actions[:, None].to(values.device))[:, 0]
+    return F.mse_loss(chosen, torch.as_tensor(targets).to(values))
 
 
 def update(

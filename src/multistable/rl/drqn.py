@@ -1,7 +1,7 @@
 """The deep recurrent Q-network: values of actions, given all that has been seen and done."""
 
-import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from multistable._checks import check_int
 from multistable.dynamics import Stack, adapter_of, find
@@ -76,18 +76,19 @@ class DRQN(nn.Module):
     def last_values(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """The values of actions at the end of each sequence.
 
-        All sequences are run as long as the longest, and what comes behind an end is not looked at: steps of a whole
-        batch cost less than as many calls of a kernel as there are lengths.
-
         Args:
             inputs: (T, B, I).
-            lengths: the sequences' lengths, (B,), each in 1..T.
+            lengths: the sequences' lengths, (B,), on the CPU, each in 1..T.
 
         Returns:
             Values (B, A).
         """
-        outputs, _ = self._stack.scan(inputs, self.zero_state(inputs.shape[1]))
-        values: Tensor = self.head(outputs[lengths - 1, torch.arange(len(lengths), device=lengths.device)])
+        order = lengths.argsort(descending=True)
+        packed = pack_padded_sequence(inputs[:, order.to(inputs.device)], lengths[order])
+        outputs = self._stack.scan_packed(packed.data, packed.batch_sizes)
+        first_rows = packed.batch_sizes.cumsum(0) - packed.batch_sizes
+        last_rows = first_rows[lengths - 1] + order.argsort()
+        values: Tensor = self.head(outputs[last_rows.to(outputs.device)])
         return values
 
 
