@@ -6,8 +6,8 @@
     n = tanh(U_n x + r * m + b_n)
     h' = (1 - z) * n + z * h
 
-The gates are stacked in the order r, z, m, n; `weight_hh` (3 H, H) holds W_r, W_z and W_m. A GRU has U_m = 0: its weights
-in this form are what `gru_weights` gives.
+The gates are stacked in the order r, z, m, n; `weight_hh` (3 H, H) holds W_r, W_z and W_m. In a GRU U_m is zero: its
+weights in this form are what `gru_weights` gives.
 """
 
 import torch
