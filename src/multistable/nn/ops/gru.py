@@ -75,20 +75,17 @@ def gru_weights(weight_ih: Tensor, bias_ih: Tensor | None, bias_hh: Tensor | Non
 
     Args:
         weight_ih: (3 H, I).
-        bias_ih: (3 H,), or None.
-        bias_hh: (3 H,), or None.
+        bias_ih: (3 H,); None for a module without biases.
+        bias_hh: the same.
 
     Returns:
-        (4 H, I), and (4 H,) or None if both are.
+        (4 H, I), and (4 H,) or None.
     """
-    of_r_and_z, of_n = weight_ih.tensor_split([len(weight_ih) // 3 * 2])
-    weight = torch.cat([of_r_and_z, torch.zeros_like(of_n), of_n])
-    if bias_ih is None and bias_hh is None:
+    r_and_z = len(weight_ih) // 3 * 2
+    weight = torch.cat([weight_ih[:r_and_z], torch.zeros_like(weight_ih[r_and_z:]), weight_ih[r_and_z:]])
+    if bias_ih is None or bias_hh is None:
         return weight, None
-    none = weight_ih.new_zeros(len(weight_ih))
-    ih, hh = (none if bias is None else bias for bias in (bias_ih, bias_hh))
-    (ih_r_and_z, ih_n), (hh_r_and_z, hh_m) = (bias.tensor_split([len(bias) // 3 * 2]) for bias in (ih, hh))
-    return weight, torch.cat([ih_r_and_z + hh_r_and_z, hh_m, ih_n])
+    return weight, torch.cat([bias_ih[:r_and_z] + bias_hh[:r_and_z], bias_hh[r_and_z:], bias_ih[r_and_z:]])
 
 
 def _forward(
