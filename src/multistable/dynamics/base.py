@@ -19,7 +19,8 @@ class Dynamics(ABC):
     The state s is flat: all that the layer carries from step to step, the output first (for an LSTM h, then c). The
     parameters are the module's own, so gradients land where an optimiser looks for them.
 
-    Subclasses define `step` and `parameters`; a type with a fast kernel overrides `scan` and `scan_constant` too.
+    Subclasses define `step` and `parameters`; a type with a fast kernel overrides `scan`, `scan_constant` and
+    `scan_packed` too, as far as it has one for each.
 
     Attributes:
         name: where the layer stands in the module that was searched, as in `"encoder.rnn.l0"`.
