@@ -287,6 +287,19 @@ def test_scan_is_the_module(kind: str, shape: Shape) -> None:
 
 
 @every_layer
+@forwards
+def test_scan_packed_is_the_module_with_its_gradients(kind: str, shape: Shape) -> None:
+    module, inputs = build(kind, shape), random(T, B, I).requires_grad_()
+    packed = pack_padded_sequence(inputs, torch.tensor([5, 2, 7, 5]), enforce_sorted=False)
+    outputs, expected = stack_of(module).scan_packed(packed.data, packed.batch_sizes), module(packed)[0].data
+    equal(outputs, expected)
+    at, incoming = [inputs, *module.parameters()], torch.randn_like(expected)
+    of_outputs, of_expected = (torch.autograd.grad(one, at, incoming, retain_graph=True) for one in (outputs, expected))
+    assert all(gradient.any() for gradient in of_expected)
+    equal(of_outputs, of_expected)
+
+
+@every_layer
 @backwards
 def test_reach_reads_each_sequence_from_both_ends(kind: str, shape: Shape) -> None:
     module, inputs = build(kind, shape), random(T, B, I)

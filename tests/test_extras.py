@@ -9,7 +9,7 @@ import importlib.machinery
 import sys
 
 find_spec = importlib.machinery.PathFinder.find_spec
-extras = {"gymnasium", "matplotlib", "rich", "sklearn", "tqdm"}
+extras = {"gymnasium", "matplotlib", "rich", "sb3_contrib", "sklearn", "stable_baselines3", "tqdm"}
 importlib.machinery.PathFinder.find_spec = lambda name, *rest: None if name in extras else find_spec(name, *rest)
 """
 
@@ -60,6 +60,11 @@ def test_progress_names_its_extra_before_any_work() -> None:
 def test_environments_name_their_extra() -> None:
     finished = run_without_extras("import multistable.rl")
     assert "ImportError: environments need gymnasium: pip install 'multistable[rl]'" in finished.stderr
+
+
+def test_recurrent_policies_name_their_extra() -> None:
+    finished = run_without_extras("import multistable.integrations.sb3")
+    assert "ImportError: recurrent policies need sb3-contrib: pip install 'multistable[sb3]'" in finished.stderr
 
 
 def test_the_demo_names_its_extra() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
+from torch.nn.utils.rnn import pack_sequence
 
 from multistable.dynamics import Dynamics, dynamics
 
@@ -122,6 +123,20 @@ def test_scan_and_run_agree_with_step(kind: str, bias: bool) -> None:
     expected = iterate(part, inputs, s)
     equal(part.scan(inputs, s), expected)
     equal(part.run(inputs, s), expected[1])
+
+
+@all_kinds
+@biased
+def test_scan_packed_agrees_with_step(kind: str, bias: bool) -> None:
+    part = one_part(kind, bias)
+    lengths = [4, 3, 3, 1]
+    inputs = [random(length, 1, part.input_size) for length in lengths]
+    packed = pack_sequence([one[:, 0] for one in inputs])
+    expected = pack_sequence([iterate(part, one, part.zero_state(1))[0][:, 0] for one in inputs])
+    outputs, at = part.scan_packed(packed.data, packed.batch_sizes), list(part.parameters())
+    equal(outputs, expected.data)
+    incoming = torch.randn_like(outputs)
+    equal(torch.autograd.grad(outputs, at, incoming), torch.autograd.grad(expected.data, at, incoming))
 
 
 @all_kinds

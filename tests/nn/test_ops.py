@@ -28,10 +28,11 @@ class Op(NamedTuple):
     reference: Scan
     step: Step
     gates: int
-    full: bool  # whether the recurrent weights are matrices
+    recurrent: int  # gates that see the state
+    full: bool = True  # whether the recurrent weights are matrices
 
     def recurrent_shape(self, units: int) -> tuple[int, int]:
-        return (2 * units if self.full else 2, units)
+        return (self.recurrent * (units if self.full else 1), units)
 
 
 class Arguments(NamedTuple):
@@ -44,9 +45,10 @@ class Arguments(NamedTuple):
 
 
 OPS = {
-    "brc": Op("brc", ops.brc, ops.brc_reference, ops.brc_step, 3, False),
-    "nbrc": Op("nbrc", ops.nbrc, ops.nbrc_reference, ops.nbrc_step, 3, True),
-    "mgu": Op("mgu", ops.mgu, ops.mgu_reference, ops.mgu_step, 2, True),
+    "brc": Op("brc", ops.brc, ops.brc_reference, ops.brc_step, 3, 2, full=False),
+    "nbrc": Op("nbrc", ops.nbrc, ops.nbrc_reference, ops.nbrc_step, 3, 2),
+    "mgu": Op("mgu", ops.mgu, ops.mgu_reference, ops.mgu_step, 2, 2),
+    "gru": Op("gru", ops.gru, ops.gru_reference, ops.gru_step, 4, 3),
 }
 SHAPES: dict[str, dict[str, Any]] = {
     "rectangular": {},
@@ -298,10 +300,19 @@ def mgu_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector) -> Vector
     return [(1 - f[i]) * h[i] + f[i] * math.tanh(drive[n + i] + from_state[i]) for i in range(n)]
 
 
+def gru_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector) -> Vector:
+    drive, n = [a + b for a, b in zip(times(u, x), b, strict=True)], len(h)
+    by_h = times(w, h)
+    r, z = ([sigmoid(drive[k * n + i] + by_h[k * n + i]) for i in range(n)] for k in (0, 1))
+    new = [math.tanh(drive[3 * n + i] + r[i] * (drive[2 * n + i] + by_h[2 * n + i])) for i in range(n)]
+    return [(1 - z[i]) * new[i] + z[i] * h[i] for i in range(n)]
+
+
 BY_HAND: dict[str, Callable[[Vector, Vector, Matrix, Matrix, Vector], Vector]] = {
     "brc": brc_by_hand,
     "nbrc": nbrc_by_hand,
     "mgu": mgu_by_hand,
+    "gru": gru_by_hand,
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 __all__ = ["CHUNK", "Dynamics"]
 
@@ -18,7 +19,8 @@ class Dynamics(ABC):
     The state s is flat: all that the layer carries from step to step, the output first (for an LSTM h, then c). The
     parameters are the module's own, so gradients land where an optimiser looks for them.
 
-    Subclasses define `step` and `parameters`; a type with a fast kernel overrides `scan` and `scan_constant` too.
+    Subclasses define `step` and `parameters`; a type with a fast kernel overrides `scan`, `scan_constant` and
+    `scan_packed` too, as far as it has one for each.
 
     Attributes:
         name: where the layer stands in the module that was searched, as in `"encoder.rnn.l0"`.
@@ -72,6 +74,21 @@ class Dynamics(ABC):
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         """`scan` under one constant input, u (I,) -> outputs (steps, B, O) and the last state (B, S)."""
         return self.scan(u.expand(steps, len(s), -1), s)
+
+    def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
+        """`scan` of sequences of different lengths, from the zero state.
+
+        Args:
+            rows: the data of a `PackedSequence`, (N, I).
+            batch_sizes: its batch sizes, on the CPU.
+
+        Returns:
+            The outputs as such rows, (N, O). There is no second derivative of them.
+        """
+        # No kernel of torch's takes packed sequences as fast on a CPU as it does padded ones.
+        inputs, lengths = pad_packed_sequence(PackedSequence(rows, batch_sizes))
+        outputs, _ = self.scan(inputs, self.zero_state(inputs.shape[1]))
+        return pack_padded_sequence(outputs, lengths).data
 
     def run(self, inputs: Tensor, s: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
         """The state each sequence leads to after its own number of steps.

@@ -59,6 +59,13 @@ class LayerDynamics(Dynamics):
         w = self._weights()
         return self.module.recurrence.scan(inputs, s, w.ih, w.hh, w.bias, None)
 
+    def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
+        w = self._weights()
+        outputs, _ = self.module.recurrence.scan(
+            rows, self.zero_state(int(batch_sizes[0])), w.ih, w.hh, w.bias, batch_sizes
+        )
+        return outputs
+
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         # W_ih u + b is the same at every step: it is computed once and enters as the bias, beside an input of zero.
         w = self._weights()

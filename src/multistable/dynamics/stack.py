@@ -58,6 +58,11 @@ class Stack(Dynamics):
     def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         return self._climb(self._with_states(s), inputs, [])
 
+    def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
+        for parts in self.layers:
+            rows = torch.cat([part.scan_packed(rows, batch_sizes) for part in parts], -1)
+        return rows
+
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         layers = self._with_states(s)
         parts, befores = next(layers)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from multistable.dynamics._cudnn import unflattened_weights_allowed
 from multistable.dynamics.base import Dynamics
 from multistable.nn._parameters import parameter_of
+from multistable.nn.ops import gru, gru_weights
 
 __all__ = ["GRUDynamics", "LSTMDynamics", "RNNDynamics", "TorchDynamics"]
 
@@ -108,6 +109,15 @@ class GRUDynamics(TorchDynamics):
         reset, update = (reset_u + reset_s).sigmoid(), (update_u + update_s).sigmoid()
         new = (new_u + reset * new_s).tanh()
         return (1 - update) * new + update * s
+
+    def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
+        if rows.device.type != "cpu":
+            return super().scan_packed(rows, batch_sizes)
+        # On a CPU torch's kernel has no backward pass of its own, but a node for each operation of each step.
+        w = self.weights()
+        weight_ih, bias = gru_weights(w.ih, w.bias_ih, w.bias_hh)
+        outputs, _ = gru(rows, self.zero_state(int(batch_sizes[0])), weight_ih, w.hh, bias, batch_sizes)
+        return outputs
 
     def _kernel(self, inputs: Tensor, s: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
         outputs, h = torch.gru(inputs, s[None].contiguous(), *_options(weights))

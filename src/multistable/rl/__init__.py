@@ -1,4 +1,4 @@
-"""Environments that ask for memory, in Gymnasium's interface; needs the extra `rl`.
+"""An environment that asks for memory, and a deep recurrent Q-network that learns in any; needs the extra `rl`.
 
 Importing this module registers `multistable/TMaze-v0`; in `gymnasium.make("multistable.rl:multistable/TMaze-v0")`
 Gymnasium imports it itself.
@@ -16,10 +16,25 @@ try:
 except ImportError as error:
     raise ImportError("environments need gymnasium: pip install 'multistable[rl]'") from error
 
-from multistable.rl.t_maze import TMazeEnv
+from multistable.rl._encoding import input_size
+from multistable.rl.drqn import DRQN
+from multistable.rl.evaluate import Evaluation, evaluate
+from multistable.rl.t_maze import T_MAZE_EXPLORATION, TMazeEnv, optimal_in_t_maze
 from multistable.rl.t_maze_vector import TMazeVectorEnv
+from multistable.rl.train_drqn import DRQNResult, train_drqn
 
-__all__ = ["TMazeEnv", "TMazeVectorEnv"]
+__all__ = [
+    "DRQN",
+    "T_MAZE_EXPLORATION",
+    "DRQNResult",
+    "Evaluation",
+    "TMazeEnv",
+    "TMazeVectorEnv",
+    "evaluate",
+    "input_size",
+    "optimal_in_t_maze",
+    "train_drqn",
+]
 
 _T_MAZE = "multistable/TMaze-v0"
 if _T_MAZE not in gymnasium.registry:  # Gymnasium warns of an environment that is registered twice

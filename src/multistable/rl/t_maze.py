@@ -1,5 +1,6 @@
 """The T-Maze: remember to the end of a corridor what was shown at its beginning."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -13,7 +14,10 @@ from multistable._checks import check_int, check_probability
 from multistable.rl._drawing import RENDER_MODES, Frame, check_render_mode, draw
 from multistable.rl._rules import ACTIONS, DOWN, OBSERVATIONS, UP, check_options, move, observe, parse_goal, time_limit
 
-__all__ = ["TMazeEnv", "time_limited_t_maze"]
+__all__ = ["T_MAZE_EXPLORATION", "TMazeEnv", "optimal_in_t_maze", "time_limited_t_maze"]
+
+T_MAZE_EXPLORATION = (1 / 2, 1 / 6, 1 / 6, 1 / 6)
+"""Probabilities of right, up, left and down for random actions (Lambrechts et al. 2023, arXiv:2106.01001)."""
 
 
 class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
@@ -151,6 +155,29 @@ def time_limited_t_maze(
     """
     env = TMazeEnv(length, stochasticity, render_mode)
     return TimeLimit(env, max_episode_steps=time_limit(env.length))
+
+
+def optimal_in_t_maze(length: int) -> Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.bool_]]:
+    """What tells the episodes that could not have been better: return 4 in L + 1 steps, to either goal.
+
+    Args:
+        length: L.
+
+    Returns:
+        A function (returns (N,), steps (N,)) -> booleans (N,).
+
+    Raises:
+        TypeError: `length` is not an int.
+        ValueError: `length` is below 2.
+
+    Examples:
+        >>> import numpy as np
+        >>> from multistable.rl import optimal_in_t_maze
+        >>> optimal_in_t_maze(20)(np.array([4.0, 4.0, 3.9]), np.array([21, 23, 21]))
+        array([ True, False, False])
+    """
+    length = check_int("length", length, at_least=2)
+    return lambda returns, steps: (returns == 4) & (steps == length + 1)
 
 
 # Where `gymnasium.make` looks for render modes, to serve others such as "human" and "rgb_array_list" by wrappers.

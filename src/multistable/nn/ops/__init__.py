@@ -1,4 +1,4 @@
-"""The recurrences of the layers, each with its plain reference beside the fast form.
+"""The recurrences of the layers and of `nn.GRU`, each with its plain reference beside the fast form.
 
 All are called as `brc(inputs, h, weight_ih, weight_hh, bias=None, batch_sizes=None)`, with inputs (T, B, I) or the rows
 (N, I) of a `PackedSequence` and its batch sizes, and return the states after each step and the last state of each
@@ -14,6 +14,7 @@ Examples:
 """
 
 from multistable.nn.ops.brc import brc, brc_reference, brc_step
+from multistable.nn.ops.gru import gru, gru_reference, gru_step, gru_weights
 from multistable.nn.ops.mgu import mgu, mgu_reference, mgu_step
 from multistable.nn.ops.nbrc import nbrc, nbrc_reference, nbrc_step
 
@@ -21,6 +22,10 @@ __all__ = [
     "brc",
     "brc_reference",
     "brc_step",
+    "gru",
+    "gru_reference",
+    "gru_step",
+    "gru_weights",
     "mgu",
     "mgu_reference",
     "mgu_step",

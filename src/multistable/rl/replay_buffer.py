@@ -1,0 +1,106 @@
+"""Episodes, and the buffer that replays them."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multistable._checks import check_int
+from multistable.rl._encoding import check_received
+
+__all__ = ["Episode", "ReplayBuffer", "Transition"]
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """What an agent saw and did, in T steps.
+
+    Attributes:
+        inputs: what a network receives, (T + 1, I): before the first step, and after each.
+        actions: (T,), numbered from 0.
+        rewards: (T,).
+        terminated: whether the episode came to its end; False where a time limit cut it off.
+
+    Raises:
+        ValueError: there is no step, or an observation or reward is NaN or infinite.
+    """
+
+    inputs: NDArray[np.float32]
+    actions: NDArray[np.int64]
+    rewards: NDArray[np.float64]
+    terminated: bool
+
+    def __post_init__(self) -> None:
+        if len(self) == 0:
+            raise ValueError("an episode must have at least one step")
+        check_received(self.inputs)
+        check_received(self.rewards)
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+Transition = tuple[Episode, int]
+"""An episode and t: its history up to the action at t, the action, and what came of it."""
+
+
+class ReplayBuffer:
+    """The latest episodes, each stored once; iterating goes through them from the oldest on.
+
+    Args:
+        capacity: how many transitions it holds at most.
+
+    Raises:
+        TypeError: `capacity` is not an int.
+        ValueError: `capacity` is below 1.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = check_int("capacity", capacity)
+        self._episodes: deque[Episode] = deque()
+        self._size = 0
+
+    def __len__(self) -> int:
+        """How many transitions it holds."""
+        return self._size
+
+    def __iter__(self) -> Iterator[Episode]:
+        return iter(self._episodes)
+
+    def add(self, episode: Episode) -> int:
+        """Store an episode; as many of the oldest leave as must for it to fit.
+
+        Returns:
+            How many left.
+
+        Raises:
+            ValueError: the episode is longer than the capacity.
+        """
+        if len(episode) > self.capacity:
+            raise ValueError(f"capacity must hold an episode of {len(episode)} transitions, got {self.capacity}")
+        self._episodes.append(episode)
+        self._size += len(episode)
+        left = 0
+        while self._size > self.capacity:
+            self._size -= len(self._episodes.popleft())
+            left += 1
+        return left
+
+    def sample(self, count: int, rng: np.random.Generator) -> list[Transition]:
+        """Draw transitions with replacement, each of those stored with the same probability.
+
+        Raises:
+            ValueError: nothing is stored.
+        """
+        if self._size == 0:
+            raise ValueError("there is no transition to sample: add an episode first")
+        ends = np.cumsum([len(episode) for episode in self._episodes])
+        drawn = rng.integers(self._size, size=count)
+        which = np.searchsorted(ends, drawn, side="right")
+        # How far from its episode's end, so that steps count from the end's start without a list of starts.
+        return [
+            (self._episodes[index], len(self._episodes[index]) - int(behind))
+            for index, behind in zip(which.tolist(), ends[which] - drawn, strict=True)
+        ]
