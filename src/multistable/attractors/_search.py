@@ -248,4 +248,5 @@ def _go_to(visits: Tensor, points: Tensor, factors: Factors, radii: Tensor) -> T
     straight = (left.norm(dim=2) <= distances[:-1] / 2).all(0)
     closer = distances[-1] <= distances[0] * (1 + radii ** (len(visits) - 1)) / 2
     there = distances[-1] < _THERE * (1 + points.norm(dim=1))
-    return straight & closer | there
+    go: Tensor = (straight & closer) | there
+    return go
