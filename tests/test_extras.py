@@ -9,7 +9,7 @@ import importlib.machinery
 import sys
 
 find_spec = importlib.machinery.PathFinder.find_spec
-extras = {"matplotlib", "tqdm", "rich"}
+extras = {"matplotlib", "rich", "sklearn", "tqdm"}
 importlib.machinery.PathFinder.find_spec = lambda name, *rest: None if name in extras else find_spec(name, *rest)
 """
 
@@ -36,6 +36,17 @@ def test_figures_name_their_extra() -> None:
         multistable.measure(torch.nn.GRU(1, 4), torch.randn(5, 8, 1), horizon=5).plot()
     """)
     assert "ImportError: figures need matplotlib: pip install 'multistable[plot]'" in finished.stderr
+
+
+def test_tasks_need_no_extra_but_for_images_which_name_theirs() -> None:
+    finished = run_without_extras("""
+        from multistable import tasks
+        for make in (tasks.copy_first_input, tasks.flip_flop):
+            next(iter(make(10, 2)))
+        next(iter(tasks.denoising(10, 2, forgetting=5)))
+        tasks.images("pixels")
+    """)
+    assert "ImportError: images need scikit-learn: pip install 'multistable[images]'" in finished.stderr
 
 
 def test_progress_names_its_extra_before_any_work() -> None:

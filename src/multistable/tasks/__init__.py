@@ -1,4 +1,6 @@
-"""Seeded data sets that ask for memory.
+"""Seeded data sets that ask for memory; `images` needs the extra of that name, the others none.
+
+Each says what it asks, its metric and what that is by chance, without memory.
 
 Examples:
     >>> from torch.utils.data import DataLoader
@@ -9,5 +11,18 @@ Examples:
 """
 
 from multistable.tasks.copy_first_input import copy_first_input, copy_first_input_stream
+from multistable.tasks.denoising import denoising, denoising_stream
+from multistable.tasks.flip_flop import flip_flop, flip_flop_stream
+from multistable.tasks.images import images
+from multistable.tasks.stream import Stream
 
-__all__ = ["copy_first_input", "copy_first_input_stream"]
+__all__ = [
+    "Stream",
+    "copy_first_input",
+    "copy_first_input_stream",
+    "denoising",
+    "denoising_stream",
+    "flip_flop",
+    "flip_flop_stream",
+    "images",
+]

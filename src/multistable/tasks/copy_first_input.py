@@ -1,15 +1,16 @@
 """Copy first input: say at the last step what the first was."""
 
-from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, TensorDataset
+from torch.utils.data import TensorDataset
 
 from multistable._checks import check_int
 from multistable._random import as_generator, draw_seed
+from multistable.tasks.stream import Stream
 
-__all__ = ["CHANCE", "CopyFirstInputStream", "copy_first_input", "copy_first_input_stream"]
+__all__ = ["CHANCE", "copy_first_input", "copy_first_input_stream"]
 
 CHANCE = 1.0
 """The mean squared error of the best answer without memory, 0: the variance of the target."""
@@ -44,9 +45,7 @@ def copy_first_input(length: int, size: int, *, generator: torch.Generator | int
     return TensorDataset(*_draw(length, size, as_generator(generator)))
 
 
-def copy_first_input_stream(
-    length: int, batch_size: int, *, generator: torch.Generator | int | None = None
-) -> "CopyFirstInputStream":
+def copy_first_input_stream(length: int, batch_size: int, *, generator: torch.Generator | int | None = None) -> Stream:
     """Copy first input as an endless stream of new batches; iterating again starts over.
 
     Args:
@@ -70,21 +69,7 @@ def copy_first_input_stream(
     """
     check_int("length", length)
     check_int("batch_size", batch_size)
-    return CopyFirstInputStream(length, batch_size, draw_seed(as_generator(generator)))
-
-
-class CopyFirstInputStream(IterableDataset[tuple[Tensor, Tensor]]):
-    """What `copy_first_input_stream` returns."""
-
-    def __init__(self, length: int, batch_size: int, seed: int) -> None:
-        self.length = length
-        self.batch_size = batch_size
-        self.seed = seed
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        generator = torch.Generator().manual_seed(self.seed)
-        while True:
-            yield _draw(self.length, self.batch_size, generator)
+    return Stream(partial(_draw, length), batch_size, draw_seed(as_generator(generator)))
 
 
 def _draw(length: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,104 @@
+"""Denoising: say at the last five steps, in order, which five values were marked among the noise."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from multistable._checks import check_int
+from multistable._random import as_generator, draw_seed
+from multistable.tasks.stream import Stream
+
+__all__ = ["CHANCE", "denoising", "denoising_stream"]
+
+CHANCE = 1.0
+"""The mean squared error of the best answer without memory, 0: the variance of the targets, of which the inputs at the
+last five steps say nothing."""
+
+_MARKED = 5
+
+
+def denoising(
+    length: int, size: int, *, forgetting: int, generator: torch.Generator | int | None = None
+) -> TensorDataset:
+    """Sequences of noise in which five values are marked, and asked for in order at the last five steps; in memory.
+
+    The first channel is x ~ N(0, 1) at every step, to the end. The second marks steps: with T steps counted from 0, it
+    is 1 at five different ones drawn from 0..T - N - 1, -1 at step T - 5, and 0 at all others. The -1 thus stands at
+    the first of the last five steps, where the first answer is due. From the last step that can be marked with 1
+    to that one there are N - 4.
+
+    The metric is the mean squared error over the last five steps; without memory it is 1. Source: Lambrechts et al.
+    2023 (arXiv:2106.01001), section 4.1.
+
+    Args:
+        length: T, steps in a sequence, N + 5 or more.
+        size: how many sequences.
+        forgetting: N, steps at the end, none of which holds a value to remember; 5 or more.
+        generator: a `torch.Generator`, or a seed; by default a new one with torch's initial seed.
+
+    Returns:
+        Pairs of inputs (T, 2) and targets (5, 1), which are the answers at the last five steps.
+
+    Raises:
+        TypeError: `length`, `size` or `forgetting` is not an int, `generator` is none of the types above.
+        ValueError: `size` is below 1, `forgetting` is below 5, or `length` is below `forgetting` + 5.
+
+    Examples:
+        >>> from multistable.tasks import denoising
+        >>> inputs, targets = denoising(length=200, size=1000, forgetting=100, generator=0)[7]
+        >>> values, marks = inputs.T
+        >>> bool((values[marks == 1] == targets[:, 0]).all()), marks.argmin()
+        (True, tensor(195))
+    """
+    _check_lengths(length, forgetting)
+    check_int("size", size)
+    return TensorDataset(*_draw(length, forgetting, size, as_generator(generator)))
+
+
+def denoising_stream(
+    length: int, batch_size: int, *, forgetting: int, generator: torch.Generator | int | None = None
+) -> Stream:
+    """Denoising as an endless stream of new batches; iterating again starts over.
+
+    Args:
+        length: T, steps in a sequence, N + 5 or more.
+        batch_size: B, sequences in a batch.
+        forgetting: N, steps at the end, none of which holds a value to remember; 5 or more.
+        generator: seeds the stream: a `torch.Generator`, or a seed; by default a new one with torch's initial seed.
+
+    Returns:
+        An iterable of pairs of inputs (B, T, 2) and targets (B, 5, 1), for use as it is or in
+        `DataLoader(..., batch_size=None)`.
+
+    Raises:
+        TypeError: `length`, `batch_size` or `forgetting` is not an int, `generator` is none of the types above.
+        ValueError: `batch_size` is below 1, `forgetting` is below 5, or `length` is below `forgetting` + 5.
+
+    Examples:
+        >>> from multistable.tasks import denoising_stream
+        >>> inputs, targets = next(iter(denoising_stream(length=200, batch_size=32, forgetting=5, generator=0)))
+        >>> inputs.shape, targets.shape
+        (torch.Size([32, 200, 2]), torch.Size([32, 5, 1]))
+    """
+    _check_lengths(length, forgetting)
+    check_int("batch_size", batch_size)
+    return Stream(partial(_draw, length, forgetting), batch_size, draw_seed(as_generator(generator)))
+
+
+def _check_lengths(length: int, forgetting: int) -> None:
+    check_int("forgetting", forgetting, at_least=_MARKED)
+    if check_int("length", length) < forgetting + _MARKED:
+        raise ValueError(f"length must be at least forgetting + {_MARKED} = {forgetting + _MARKED}, got {length}")
+
+
+def _draw(length: int, forgetting: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    device = generator.device
+    values = torch.randn(size, length, generator=generator, device=device)
+    # The places of the five largest of as many random numbers as there are places: each set of five is as likely.
+    keys = torch.rand(size, length - forgetting, generator=generator, device=device)
+    marked = keys.topk(_MARKED).indices.sort().values
+    marks = torch.zeros_like(values).scatter(1, marked, 1.0)
+    marks[:, -_MARKED] = -1
+    return torch.stack([values, marks], -1), values.gather(1, marked)[..., None]
