@@ -9,7 +9,7 @@ import importlib.machinery
 import sys
 
 find_spec = importlib.machinery.PathFinder.find_spec
-extras = {"matplotlib", "rich", "sklearn", "tqdm"}
+extras = {"gymnasium", "matplotlib", "rich", "sklearn", "tqdm"}
 importlib.machinery.PathFinder.find_spec = lambda name, *rest: None if name in extras else find_spec(name, *rest)
 """
 
@@ -55,6 +55,11 @@ def test_progress_names_its_extra_before_any_work() -> None:
         multistable.warmup(torch.nn.GRU(1, 4), torch.randn(5, 8, 1), horizon=10**9, progress=True)
     """)
     assert "ImportError: progress=True needs tqdm: pip install 'multistable[progress]'" in finished.stderr
+
+
+def test_environments_name_their_extra() -> None:
+    finished = run_without_extras("import multistable.rl")
+    assert "ImportError: environments need gymnasium: pip install 'multistable[rl]'" in finished.stderr
 
 
 def test_the_demo_names_its_extra() -> None:

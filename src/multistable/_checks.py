@@ -30,6 +30,13 @@ def check_fraction(name: str, value: float) -> float:
     return float(value)
 
 
+def check_probability(name: str, value: float) -> float:
+    """`value` as a float; raise unless it lies in [0, 1]."""
+    if not 0 <= _as_number(name, value) <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+    return float(value)
+
+
 def check_finite(name: str, values: Tensor) -> None:
     """Raise if `values` holds NaN or infinity."""
     finite = torch.isfinite(values)

@@ -1,0 +1,157 @@
+"""The T-Maze: remember to the end of a corridor what was shown at its beginning."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from gymnasium.wrappers import TimeLimit
+from numpy.typing import NDArray
+
+from multistable._checks import check_int, check_probability
+from multistable.rl._drawing import RENDER_MODES, Frame, check_render_mode, draw
+from multistable.rl._rules import ACTIONS, DOWN, OBSERVATIONS, UP, check_options, move, observe, parse_goal, time_limit
+
+__all__ = ["TMazeEnv", "time_limited_t_maze"]
+
+
+class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
+    """The T-Maze of Lambrechts et al. 2023 (arXiv:2106.01001), after Bakker (2001).
+
+    A corridor of cells (0, 0) to (L, 0), the last of which is a junction with the ends (L, 1) and (L, -1). One end is
+    the goal, and only the first cell shows which. An action is 0, 1, 2 or 3: right, up, left, down. An observation is
+    one-hot: the goal is up, the goal is down, corridor, junction; the ends show what the junction shows. The reward is
+    4 at the goal, -0.1 at the wrong end or for bouncing off a wall, and 0 otherwise. An episode terminates at either
+    end.
+
+    There is no time limit here. `gymnasium.make("multistable.rl:multistable/TMaze-v0")` adds one of 3L - 1 steps.
+
+    Args:
+        length: L, steps from the first cell to the junction, 2 or more.
+        stochasticity: the probability in [0, 1] with which an action before the junction is replaced by a uniformly
+            random one of the four. The reward is for the move that is made.
+        render_mode: "ansi" (text), "rgb_array" (an image) or None. Drawings show the goal at all times.
+
+    Raises:
+        TypeError: `length` is not an int, or `stochasticity` no number.
+        ValueError: `length` is below 2, `stochasticity` outside [0, 1], or `render_mode` unknown.
+
+    Examples:
+        >>> from multistable.rl import TMazeEnv
+        >>> env = TMazeEnv(length=2)
+        >>> env.reset(options={"goal": "up"})[0]
+        array([1., 0., 0., 0.], dtype=float32)
+        >>> [env.step(action)[1] for action in (0, 0, 1)]  # right, right, up
+        [0.0, 0.0, 4.0]
+    """
+
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 8}  # noqa: RUF012
+
+    def __init__(self, length: int = 10, stochasticity: float = 0.0, render_mode: str | None = None) -> None:
+        self.length = check_int("length", length, at_least=2)
+        self.stochasticity = check_probability("stochasticity", stochasticity)
+        self.render_mode = check_render_mode(render_mode)
+        self.action_space = spaces.Discrete(len(ACTIONS))
+        self.observation_space = spaces.Box(0, 1, (len(OBSERVATIONS),), np.float32)
+        self._state: tuple[int, int, int] | None = None  # x and y of the agent, y of the goal
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The agent's cell (x, y), which it does not observe."""
+        x, y, _ = self._known_state()
+        return x, y
+
+    @property
+    def goal(self) -> str:
+        """The end that is the goal, "up" or "down"."""
+        return "up" if self._known_state()[2] == UP else "down"
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode in the first cell.
+
+        Args:
+            seed: seeds `np_random`, which draws goals and random actions.
+            options: may hold "goal", "up" or "down"; without it the goal is drawn, either with probability 1/2.
+
+        Returns:
+            The first observation (4,), and an empty dictionary.
+
+        Raises:
+            ValueError: `options` holds another name, or an unknown goal.
+        """
+        name = check_options(options, ("goal",)).get("goal")
+        given = None if name is None else parse_goal(name)
+        super().reset(seed=seed)
+        goal = int(self.np_random.choice((DOWN, UP))) if given is None else given
+        self._state = 0, 0, goal
+        return observe(self.length, 0, goal), {}
+
+    def step(self, action: int | np.int64) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Take an action.
+
+        Args:
+            action: 0, 1, 2 or 3: right, up, left, down.
+
+        Returns:
+            The observation (4,), the reward, whether the agent is at an end, False, and an empty dictionary.
+
+        Raises:
+            ResetNeeded: no episode has begun, or it has ended.
+            ValueError: `action` is no such integer.
+        """
+        x, y, goal = self._known_state()
+        if y != 0:
+            raise ResetNeeded("the episode has ended: call reset() before step()")
+        if not self.action_space.contains(action):
+            raise ValueError(f"action must be an integer in 0..3 (right, up, left, down), got {action!r}")
+        if x < self.length and self.stochasticity > 0 and self.np_random.random() < self.stochasticity:
+            action = self.np_random.integers(len(ACTIONS))
+        reached, end, reward = move(self.length, x, goal, int(action))
+        self._state = int(reached), int(end), goal
+        return observe(self.length, reached, goal), float(reward), bool(end != 0), False, {}
+
+    def render(self) -> Frame | None:
+        """Draw the maze.
+
+        Returns:
+            Text with A for the agent, G for the goal and x for the wrong end; or an image (height, width, 3) with the
+            agent blue, the goal green and the wrong end orange; or None if `render_mode` is None.
+
+        Raises:
+            ResetNeeded: no episode has begun.
+        """
+        if self.render_mode is None:
+            gymnasium.logger.warn("render() returns None without a render mode: make the environment with render_mode")
+            return None
+        return draw(self.render_mode, self.length, *self._known_state())
+
+    def _known_state(self) -> tuple[int, int, int]:
+        if self._state is None:
+            raise ResetNeeded("no episode has begun: call reset() first")
+        return self._state
+
+
+def time_limited_t_maze(
+    length: int = 10, stochasticity: float = 0.0, render_mode: str | None = None
+) -> gymnasium.Env[NDArray[np.float32], int | np.int64]:
+    """A `TMazeEnv` that truncates episodes after 3L - 1 steps: what `gymnasium.make` makes.
+
+    The limit registered with an environment is one number for all lengths, hence this function.
+
+    Args:
+        length: as in `TMazeEnv`.
+        stochasticity: as in `TMazeEnv`.
+        render_mode: as in `TMazeEnv`.
+
+    Returns:
+        The environment in Gymnasium's `TimeLimit`.
+    """
+    env = TMazeEnv(length, stochasticity, render_mode)
+    return TimeLimit(env, max_episode_steps=time_limit(env.length))
+
+
+# Where `gymnasium.make` looks for render modes, to serve others such as "human" and "rgb_array_list" by wrappers.
+time_limited_t_maze.metadata = TMazeEnv.metadata  # type: ignore[attr-defined]
