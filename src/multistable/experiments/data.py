@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -118,14 +119,19 @@ def _draw(config: Config, size: int, purpose: str) -> Examples:
 
 
 def _images(config: Config) -> tuple[Examples, Examples]:
+    """To train and to test; padded here, since MNIST takes a minute to read and runs ask for several paddings."""
     assert config.padding is not None and config.padding_value is not None
-    train, test = images(
-        config.task,  # type: ignore[arg-type]
-        source=config.source,  # type: ignore[arg-type]
-        padding=config.padding,
-        padding_value=config.padding_value,
-        cache=config.cache,
+    padding, value = (0, 0, 0, config.padding), config.padding_value
+    train, test = (
+        Examples(F.pad(examples.inputs, padding, value=value), examples.targets)
+        for examples in _unpadded_images(config.task, config.source, config.cache)
     )
+    return train, test
+
+
+@lru_cache(maxsize=1)
+def _unpadded_images(task: Any, source: Any, cache: str | None) -> tuple[Examples, Examples]:
+    train, test = images(task, source=source, cache=cache)
     return Examples(*train.tensors), Examples(*test.tensors)
 
 
