@@ -27,9 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     # Words after an option, which argparse gives to no positional argument that has some already.
     options, words = parser.parse_known_args(arguments)
-    if words and (options.command == "demo" or any(word.startswith("-") for word in words)):
+    if words and (not hasattr(options, "overrides") or any(word.startswith("-") for word in words)):
         parser.error(f"unrecognized arguments: {' '.join(words)}")
-    options.overrides = [*getattr(options, "overrides", []), *words]
+    if words:
+        options.overrides += words
     command: Callable[[argparse.Namespace], int] = options.function
     try:
         return command(options)
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_demo(commands)
     _add_run(commands)
+    _add_report(commands)
     return parser
 
 
@@ -97,6 +99,18 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.set_defaults(function=_run)
 
 
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    report = commands.add_parser(
+        "report",
+        help="write a page on all runs",
+        description="Write one page, in one file, on all finished runs below a folder.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    report.add_argument("runs", type=Path, help="folder of all runs")
+    report.add_argument("-o", "--out", type=Path, default=Path("report.html"), help="the page to write")
+    report.set_defaults(function=_report)
+
+
 def _demo(options: argparse.Namespace) -> int:
     with _before_any_work():
         for package in ("matplotlib", "rich", "tqdm"):
@@ -136,6 +150,15 @@ def _run(options: argparse.Namespace) -> int:
         f"certified {summary['certified']:.2f}; {sum(summary['seconds'].values()):.0f} s"
     )
     print(f"Written: {options.runs / config.name}")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    with _before_any_work():
+        from multistable.experiments.report import write_report
+
+        results = write_report(options.runs, options.out)
+    print(f"Written: {options.out}, on {len(results.runs)} finished runs; {len(results.unfinished)} are not finished")
     return 0
 
 
