@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_demo(commands)
     _add_run(commands)
+    _add_sweep(commands)
     _add_report(commands)
     return parser
 
@@ -97,6 +98,22 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--logger", default="none", help="none, tensorboard or wandb, besides metrics.csv")
     run.add_argument("--progress", action="store_true", help="show progress bars")
     run.set_defaults(function=_run)
+
+
+def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="run many experiments, or what is left of them",
+        description="Run a grid of experiments on Ray. Finished runs are skipped, interrupted ones go on, and one that "
+        "fails is reported while the others go on.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    sweep.add_argument("grid", type=Path, help="a YAML file, such as those in configs/sweeps/")
+    sweep.add_argument("overrides", nargs="*", metavar="key=value", help="settings for all runs")
+    sweep.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
+    sweep.add_argument("--workers", type=int, help="runs at a time; 2, or as many as a cluster can")
+    sweep.add_argument("--address", help="address of a Ray cluster; without it, workers are local")
+    sweep.set_defaults(function=_sweep)
 
 
 def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -151,6 +168,24 @@ def _run(options: argparse.Namespace) -> int:
     )
     print(f"Written: {options.runs / config.name}")
     return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    with _before_any_work():
+        from multistable.experiments.sweep import read_sweep, sweep
+
+        plan = read_sweep(options.grid, options.overrides)
+        for combination in plan.left_out:
+            print(f"left out, as it has no meaning: {combination}")
+        outcome = sweep(plan, options.runs, workers=options.workers, address=options.address, tell=_tell)
+    print(f"{len(outcome.done)} done, {len(outcome.skipped)} finished before, {len(outcome.failed)} failed")
+    for name, reason in outcome.failed.items():
+        print(f"multistable sweep: {name} failed: {reason}", file=sys.stderr)
+    return 1 if outcome.failed else 0
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def _report(options: argparse.Namespace) -> int:

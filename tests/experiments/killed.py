@@ -99,7 +99,7 @@ def outcome(runs: Path) -> dict[str, Any]:
     checkpoint = torch.load(folder / "checkpoint.ckpt", weights_only=True)
     weights = {key: value.tolist() for key, value in checkpoint["state_dict"].items()}
     metrics = (folder / "metrics.csv").read_text()
-    files = sorted(one.name for one in folder.iterdir())
+    files = sorted(one.name for one in folder.iterdir() if one.suffix != ".tmp")
     return {"summary": summary, "warmup": warmup, "weights": weights, "metrics": metrics, "files": files}
 
 

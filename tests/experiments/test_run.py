@@ -172,6 +172,17 @@ def test_what_is_finished_is_not_run_again(tmp_path: Path, capsys: pytest.Captur
     assert {one: one.stat().st_mtime_ns for one in (tmp_path / "runs").rglob("*")} == files
 
 
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / tiny().name
+    folder.mkdir(parents=True)
+    old, new = folder / ".checkpoint.ckpt.1.tmp", folder / ".checkpoint.ckpt.2.tmp"
+    for leftover in (old, new):
+        leftover.write_text("")
+    os.utime(old, (0, 0))
+    run(tiny(), tmp_path)
+    assert not old.exists() and new.exists()
+
+
 def test_words_after_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), "cell=mgu", "epochs=1"]) == 0
     assert "copy_first_input/mgu/plain/T6/seed-0: mean squared error" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from typing import Any
 
 from multistable._checks import check_finite_number, check_fraction, check_int, check_positive
 
-__all__ = ["CELLS", "INITS", "TASKS", "Config", "TaskKeys", "is_possible", "nearest", "variant_keys"]
+__all__ = ["CELLS", "INITS", "TASKS", "Config", "TaskKeys", "check_choice", "is_possible", "nearest", "variant_keys"]
 
 CELLS = ("rnn", "gru", "lstm", "mgu", "brc", "nbrc")
 
@@ -135,7 +135,7 @@ class Config:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        _check_choice("task", self.task, tuple(TASKS))
+        check_choice("task", self.task, tuple(TASKS))
         self._fill_in()
         self._check_task()
         self._check_network()
@@ -166,18 +166,18 @@ class Config:
         if self.padding_value is not None:
             check_finite_number("padding_value", self.padding_value)
         if self.source is not None:
-            _check_choice("source", self.source, ("digits", "mnist"))
+            check_choice("source", self.source, ("digits", "mnist"))
         if not isinstance(self.cache, str | None):
             raise TypeError(f"cache must be a path or null, got {type(self.cache).__name__}")
 
     def _check_network(self) -> None:
-        _check_choice("cell", self.cell, CELLS)
+        check_choice("cell", self.cell, CELLS)
         check_int("layers", self.layers)
         check_int("hidden", self.hidden)
         _check_flag("double", self.double)
         if self.double and self.hidden % 2:
             raise ValueError(f"hidden must be even where double is true, got {self.hidden}")
-        _check_choice("init", self.init, tuple(INITS))
+        check_choice("init", self.init, tuple(INITS))
         if not is_possible(self.cell, self.init):
             raise ValueError(
                 f"init must be one that the cell {self.cell} has a meaning for, got {self.init!r}, "
@@ -205,7 +205,7 @@ class Config:
             raise ValueError(
                 f"validation must leave two or more of {self.samples} samples on either side, got {self.validation}"
             )
-        _check_choice("device", self.device, ("cpu", "cuda"))
+        check_choice("device", self.device, ("cpu", "cuda"))
 
     def _check_evaluation_lengths(self) -> None:
         if not isinstance(self.evaluation_lengths, tuple | list):
@@ -302,7 +302,8 @@ def is_possible(cell: str, init: str) -> bool:
     return cell in INITS[init]
 
 
-def _check_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
+def check_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of the words that `key` may have."""
     if not isinstance(value, str):
         raise TypeError(f"{key} must be a word, got {type(value).__name__}")
     if value not in choices:

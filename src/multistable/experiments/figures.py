@@ -3,7 +3,7 @@
 from typing import Any
 
 from multistable.experiments.config import TASKS
-from multistable.experiments.results import Group, Section, spread
+from multistable.experiments.results import Group, Section, Spread, spread
 
 __all__ = ["COLOURS", "colour_of", "evaluation", "horizons", "learning", "overview", "time_spent"]
 
@@ -32,7 +32,7 @@ def colour_of(variant: str) -> str:
 
 
 def overview(section: Section) -> Figure:
-    """The test metric of each cell and variant: mean, standard deviation and the seeds behind it."""
+    """The test metric of each cell and variant: the mean, and the seeds behind it with their range."""
     data: list[dict[str, Any]] = []
     variants = list(dict.fromkeys(group.variant for group in section.groups))
     for group in section.groups:
@@ -56,7 +56,7 @@ def overview(section: Section) -> Figure:
                 "y": [test.mean],
                 "mode": "markers",
                 "marker": {"color": colour_of(group.variant), "size": 11, "symbol": "diamond"},
-                "error_y": {"type": "data", "array": [test.deviation], "thickness": 1.5},
+                "error_y": _bars([test]),
             }
         )
     layout = _layout("", _metric_axis(section, "test"))
@@ -106,19 +106,12 @@ def evaluation(section: Section, cell: str) -> Figure:
         found = [
             spread([run.summary["evaluation"][place]["metric"] for run in group.runs]) for place in range(len(lengths))
         ]
-        bars = {
-            "type": "data",
-            "symmetric": False,
-            "array": [one.most - one.mean for one in found],
-            "arrayminus": [one.mean - one.least for one in found],
-            "thickness": 1,
-        }
         data.append(
             {
                 **_belongs(group),
                 "x": lengths,
                 "y": [one.mean for one in found],
-                "error_y": bars,
+                "error_y": _bars(found),
                 "mode": "lines+markers",
                 "line": {"color": colour_of(group.variant)},
             }
@@ -171,6 +164,12 @@ def _band(group: Group, key: str, axis: str) -> list[dict[str, Any]]:
         },
         {**shared, "x": epochs, "y": [one.mean for one in found], "mode": "lines", "line": {"color": colour}},
     ]
+
+
+def _bars(found: list[Spread]) -> dict[str, Any]:
+    """Bars from the least to the largest, which unlike deviations never reach below 0 on a logarithmic scale."""
+    above, below = [one.most - one.mean for one in found], [one.mean - one.least for one in found]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1}
 
 
 def _belongs(group: Group, what: str = "") -> dict[str, Any]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from multistable.experiments.read import read_yaml
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
+    "ERROR",
     "METRICS",
     "START",
     "SUMMARY",
@@ -38,6 +40,7 @@ WARMUP = "warmup.json"
 CHECKPOINT = "checkpoint.ckpt"
 METRICS = "metrics.csv"
 SUMMARY = "summary.json"
+ERROR = "error.txt"  # why a run of a sweep failed
 
 
 def claim(folder: Path, config: Config) -> None:
@@ -81,9 +84,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process was about to write."""
+    """Remove what killed processes were about to write; what is a minute old no living one is still writing."""
     for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        if time.time() - leftover.stat().st_mtime > 60:
+            leftover.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from multistable.experiments.config import Config
 
-__all__ = ["parse_overrides", "read_config", "read_yaml"]
+__all__ = ["parse_overrides", "read_config", "read_text", "read_yaml"]
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -53,10 +53,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         TypeError: it holds no mapping.
         ValueError: it is no YAML, or a key is given twice.
     """
-    values = _parse(path.read_text(encoding="utf-8"), str(path))
+    values = read_text(path)
     if not isinstance(values, dict):
         raise TypeError(f"{path} must hold a mapping of keys to values, got {type(values).__name__}")
     return values
+
+
+def read_text(path: Path) -> Any:
+    """What a YAML file holds, as plain Python values; raises as `read_yaml`, but for `TypeError`."""
+    return _parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def _parse(text: str, what: str) -> Any:
