@@ -195,6 +195,7 @@ def test_bad_inputs(inputs: object, error: type[Exception], message: str) -> Non
 
 
 BAD_NUMBERS = [
+    ("objective", "vaa", ValueError, "objective must be 'vaa_star' or 'contraction', got 'vaa'"),
     ("steps", 0, ValueError, "steps must be at least 1, got 0"),
     ("steps", -3, ValueError, "steps must be at least 1, got -3"),
     ("steps", 2.5, TypeError, "steps must be an int, got float"),

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from multistable._contraction import excess_growth, growth_rate
 from multistable.dynamics import Dynamics, Sequences, Stack
 from multistable.functional import vaa_star
 from multistable.measure import draw_constant
@@ -17,17 +19,18 @@ __all__ = ["Descent", "StepRecord", "kept_on_failure", "trainable"]
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What one step saw: VAA* and steps held for each layer, the loss and the norm of its gradient."""
+    """What one step saw: VAA* and steps held for each layer, the loss, the norm of its gradient, and growth."""
 
     vaa_star: tuple[float, ...]
     horizon: tuple[int, ...]
     loss: float
     grad_norm: float
+    growth: tuple[float, ...]
 
 
 @dataclass
 class Descent:
-    """Gradient descent on the mean over `layers` of (VAA* - target)^2."""
+    """Gradient descent on the mean over `layers` of (VAA* - target)^2, and of the excess growth if `contract`."""
 
     stacks: Sequence[Stack]
     layers: Sequence[Dynamics]
@@ -36,6 +39,7 @@ class Descent:
     max_prefix: int | None
     batch_size: int
     generator: torch.Generator
+    contract: bool = False
     collapsed_in_a_row: int = 0
 
     def step(
@@ -59,11 +63,14 @@ class Descent:
             for stack, states in zip(self.stacks, reached, strict=True)
             for part, start in zip(stack.parts, stack.split(states), strict=True)
         }
-        held = [
-            _hold_apart(layer, starts[layer], draw_constant(layer, self.generator), horizon, self.tol)
-            for layer in self.layers
-        ]
-        loss = torch.stack([(value - self.target) ** 2 for value, _ in held]).mean()
+        held, rates = [], []
+        for layer in self.layers:
+            u = draw_constant(layer, self.generator)
+            held.append(_hold_apart(layer, starts[layer], u, horizon, self.tol))
+            if self.contract:
+                rates.append(growth_rate(layer, held[-1].states, u, self.generator))
+        losses = [(one.vaa_star - self.target) ** 2 for one in held] + [excess_growth(rate) for rate in rates]
+        loss = torch.stack(losses).sum() / len(self.layers)
         if not loss.requires_grad:
             raise ValueError("the states of a layer to warm up must depend on a parameter that requires a gradient")
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
@@ -76,11 +83,25 @@ class Descent:
             parameter.grad = gradient
         optimizer.step()
         self.collapsed_in_a_row = 0 if norm > 0 else self.collapsed_in_a_row + 1
-        return StepRecord(tuple(value.item() for value, _ in held), tuple(used for _, used in held), loss.item(), norm)
+        return StepRecord(
+            vaa_star=tuple(one.vaa_star.item() for one in held),
+            horizon=tuple(one.steps for one in held),
+            loss=loss.item(),
+            grad_norm=norm,
+            growth=tuple(rate.detach().exp().mean().item() for rate in rates),
+        )
 
 
-def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -> tuple[Tensor, int]:
-    """VAA* after `steps` steps, halved again and again while all states coincide; and the steps taken."""
+class _Held(NamedTuple):
+    """VAA* after `steps` steps under a constant input, and the states then."""
+
+    vaa_star: Tensor
+    states: Tensor
+    steps: int
+
+
+def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -> _Held:
+    """Hold the input for `steps` steps, halved again and again while all states coincide."""
     while True:
         states = layer.hold(s, u, steps)
         if not torch.isfinite(states).all():
@@ -88,7 +109,7 @@ def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -
         value = vaa_star(states, tol)
         coincide = value.item() * len(s) < 1 + 1e-5
         if steps == 1 or not coincide:
-            return value, steps
+            return _Held(value, states, steps)
         steps //= 2
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WarmupHistory", "WarmupResult", "warmup"]
 
+Objective = Literal["vaa_star", "contraction"]
 Status = Literal["reached", "below target", "collapsed"]
 
 _MEASURED = 100  # states in the measure before and after: VAA 0.01 is one attractor
@@ -36,10 +37,12 @@ class WarmupHistory:
     Attributes:
         layers: the names of the layers warmed up.
         vaa_star: VAA* of each layer at each step, steps x layers.
-        loss: mean over the layers of (VAA* - target)^2.
+        loss: the mean over the layers of what is descended.
         horizon: steps that each layer was held under its constant input, steps x layers; the same for all layers but
             those whose states coincided.
         grad_norm: norm of the gradient of all parameters; 0 where the states of every layer had collapsed.
+        growth: with the objective `"contraction"` the factor by which a small displacement of a state grows in a step,
+            the mean over the states, steps x layers; otherwise empty.
     """
 
     layers: tuple[str, ...]
@@ -47,6 +50,7 @@ class WarmupHistory:
     loss: tuple[float, ...]
     horizon: tuple[tuple[int, ...], ...]
     grad_norm: tuple[float, ...]
+    growth: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,6 +99,7 @@ def warmup(
     module: nn.Module,
     inputs: Any,
     *,
+    objective: Objective = "vaa_star",
     steps: int = 100,
     lr: float = 1e-2,
     target: float = 0.95,
@@ -114,6 +119,12 @@ def warmup(
     u ~ N(0, I). From the states that the prefixes lead to each layer is driven alone by its u for M steps; the loss is
     the mean over the layers of (VAA* - target)^2, and Adam takes a step on the parameters of the recurrent layers.
 
+    With the objective `"contraction"` a term is added to each layer's (VAA* - target)^2, so that states stay apart for
+    they rest, and not for they are slow: at the horizon a small displacement of a state, along the direction in which
+    it shrinks least, is to shrink by a tenth in each step. The term is the mean square of the logarithm by which it
+    grows too much in 20 steps. This keeps and spreads over several attractors a network that has them, such as
+    `multistable.init.bistable_` makes, best at a lower `lr` (0.001); it doesn't find them from a single one.
+
     Only parameters of recurrent layers that require a gradient change. Whatever happens, `requires_grad`, `.grad`,
     training mode and hooks are as before the call, and if it raises, the parameters are too.
 
@@ -125,6 +136,7 @@ def warmup(
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
         inputs: sequences, in any of the forms that `measure` takes.
+        objective: `"vaa_star"`, the paper's, or `"contraction"`.
         steps: steps of gradient descent.
         lr: Adam's learning rate.
         target: the VAA* aimed at, in (0, 1].
@@ -147,8 +159,9 @@ def warmup(
 
     Raises:
         TypeError: an argument has the wrong type, or the module's parameters are in half precision.
-        ValueError: nothing in `module` is recurrent, or all of it is frozen; `partial` names no layer; the inputs have
-            a wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a number is out of its range.
+        ValueError: `objective` is none of the two; nothing in `module` is recurrent, or all of it is frozen; `partial`
+            names no layer; the inputs have a wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a
+            number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules; an iterator ran out.
         FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond the dtype's range.
         ImportError: `progress` without the extra.
@@ -162,6 +175,8 @@ def warmup(
         >>> result.after.vaa > result.before.vaa
         True
     """
+    if objective not in ("vaa_star", "contraction"):
+        raise ValueError(f"objective must be 'vaa_star' or 'contraction', got {objective!r}")
     steps = check_int("steps", steps)
     horizon = check_int("horizon", horizon)
     horizon_increment = check_int("horizon_increment", horizon_increment)
@@ -202,7 +217,9 @@ def warmup(
 
         before = measured()
         sequences = (received(module, found, batch, generator) for batch in drawn)
-        descent = Descent(stacks, layers, target, tol, max_prefix, batch_size, generator)
+        descent = Descent(
+            stacks, layers, target, tol, max_prefix, batch_size, generator, contract=objective == "contraction"
+        )
         optimizer = torch.optim.Adam(parameters, lr=lr)
         start = time.perf_counter()
         records = []
@@ -261,6 +278,7 @@ def _history(layers: Sequence[Dynamics], records: Sequence[StepRecord]) -> Warmu
         loss=tuple(record.loss for record in records),
         horizon=tuple(record.horizon for record in records),
         grad_norm=tuple(record.grad_norm for record in records),
+        growth=tuple(record.growth for record in records if record.growth),
     )
 
 

@@ -270,6 +270,33 @@ def test_chrono_before_it_keeps_its_update_gate() -> None:
     assert torch.equal(module.bias_ih_l0[8:16], update) and not module.bias_hh_l0.any()
 
 
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_a_time_constant_is_that_of_the_gate_and_moves_no_equilibrium(kind: str) -> None:
+    quick, slow = (init.bistable_(drawn(kind, 1, 4), fraction=0.5, time_constant=t) for t in (None, 20.0))
+    gates = [sum(bias.split(4)[gate] for bias in (slow.bias_ih_l0, slow.bias_hh_l0)).sigmoid() for gate in (0, 1)]
+    assert torch.allclose(gates[1][:2], torch.tensor(0.95, dtype=torch.float64))
+    if kind == "LSTM":
+        assert torch.allclose(gates[0][:2], torch.tensor(0.05, dtype=torch.float64))
+    keeps = slice(4, 8) if kind == "GRU" else slice(0, 8)
+    for name, before in values(quick).items():
+        changed = torch.zeros(len(before), dtype=torch.bool)
+        if name.startswith("bias"):
+            changed[keeps] = torch.tensor([True, True, False, False]).repeat(len(changed[keeps]) // 4)
+        assert torch.equal(before[~changed], values(slow)[name][~changed])
+    s = states(kind, torch.tensor([[equilibrium(kind, 2.0), -equilibrium(kind, 2.0), 0.0, 0.0]], dtype=torch.float64))
+    (layer,) = dynamics(slow)
+    after = layer.step(s, torch.zeros(1, 1, dtype=torch.float64))
+    assert (bistable_part(kind, after) - bistable_part(kind, s))[:, :2].abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("module", [nn.RNN(1, 4), MGU(1, 4)])
+def test_what_has_no_time_constant(module: nn.Module) -> None:
+    before = values(module)
+    with pytest.raises(TypeError, match=f"time_constant is that of a GRU or an LSTM, got {type(module).__name__}"):
+        init.bistable_(module, time_constant=20)
+    assert all(torch.equal(before[name], value) for name, value in values(module).items())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_least_gain(kind: str) -> None:
     least = LEAST[kind]
@@ -292,6 +319,9 @@ def test_the_least_gain(kind: str) -> None:
     ({"fraction": 0}, ValueError, "fraction must be finite and above 0, got 0"),
     ({"fraction": 1.01}, ValueError, r"fraction must lie in \(0, 1\], got 1.01"),
     ({"fraction": True}, TypeError, "fraction must be a number, got bool"),
+    ({"time_constant": 1}, ValueError, "time_constant must be above 1, got 1"),
+    ({"time_constant": math.inf}, ValueError, "time_constant must be finite and above 0, got inf"),
+    ({"time_constant": "slow"}, TypeError, "time_constant must be a number, got str"),
 ])  # fmt: skip
 def test_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     module = nn.GRU(3, 4)

@@ -9,10 +9,12 @@ from multistable.attractors._newton import Factors, chord, factors_of, newton, o
 from multistable.attractors._spectrum import spectral_radius
 from multistable.dynamics import Dynamics
 
-__all__ = ["Cycle", "Equilibria", "closeness"]
+__all__ = ["SAME", "Cycle", "Equilibria", "closeness", "cycles_from"]
+
+SAME = 1e-6
+"""Roots as close as this, relative to 1 + |root|, are one."""
 
 _AT_A_TIME = 32  # states that Newton's method begins from; what it finds serves the others
-_SAME = 1e-6  # roots as close as this are one
 
 
 def closeness(s: Tensor, points: Tensor) -> Tensor:
@@ -69,11 +71,11 @@ class Equilibria:
         while bool((numbers < 0).any()):
             if len(self.points) > 0:
                 nearest = closeness(roots, self.points).min(1)
-                numbers = torch.where(nearest.values < _SAME, nearest.indices, -1)
+                numbers = torch.where(nearest.values < SAME, nearest.indices, -1)
             new = roots[numbers < 0]
             if len(new) > 0:
                 # Of those that are new, the first of each group.
-                self._add(new[(closeness(new, new) < _SAME).long().argmax(1).unique()])
+                self._add(new[(closeness(new, new) < SAME).long().argmax(1).unique()])
         return numbers
 
     def _add(self, points: Tensor) -> None:
@@ -100,13 +102,20 @@ class Cycle:
         return len(self.points)
 
 
-def cycle_from(layer: Dynamics, s: Tensor, u: Tensor, period: int) -> Cycle | None:
-    """The cycle, of the period or a part of it, that Newton's method on f^p leads to from a state (S,)."""
-    found = newton(layer, s[None], u, period)
-    if not found.are_roots.item():
-        return None
-    points = orbit(layer, found.states, u, period)[:-1, 0]
-    repeats = closeness(points, points[:1])[:, 0] < _SAME
+def cycles_from(layer: Dynamics, s: Tensor, u: Tensor, period: int) -> list[Cycle | None]:
+    """For each state the cycle, of the period or a part of it, that Newton's method on f^p leads to; (B, S)."""
+    found = newton(layer, s, u, period)
+    orbits = orbit(layer, found.states, u, period)[:-1]
+    return [
+        _cycle(layer, points, u) if is_root else None
+        for points, is_root in zip(orbits.unbind(1), found.are_roots.tolist(), strict=True)
+    ]
+
+
+def _cycle(layer: Dynamics, points: Tensor, u: Tensor) -> Cycle | None:
+    """The cycle through states that follow each other, once around; None if it is an equilibrium."""
+    period = len(points)
+    repeats = closeness(points, points[:1])[:, 0] < SAME
     shortest = next((p for p in range(1, period) if period % p == 0 and repeats[p]), period)
     if shortest == 1:
         return None

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from multistable.attractors._lyapunov import lyapunov
 from multistable.attractors._newton import orbit
-from multistable.attractors._roots import Cycle, Equilibria, closeness, cycle_from
+from multistable.attractors._roots import SAME, Cycle, Equilibria, closeness, cycles_from
 from multistable.dynamics import Dynamics
 
 __all__ = ["LONGEST_PERIOD", "SHORTEST_HORIZON", "Kind", "Outcome", "Search"]
@@ -157,23 +157,23 @@ class Search:
         back = (window[-1] - window[:-1]).norm(dim=2).flip(0)  # how far each is from itself 1, 2, ... steps before
         nearest, farthest = back.min(0).values, back.max(0).values
         periods = 1 + (back <= 4 * nearest).long().argmax(0)
+        candidates = (periods > 1) & (nearest < _RETURNS * farthest)
         decided = []
-        for index in ((periods > 1) & (nearest < _RETURNS * farthest)).nonzero()[:, 0].tolist():
-            number = self._cycle(window[:, index], int(periods[index]))
-            if number is not None:
-                self._roots[self._rows[index]] = number
-                decided.append(index)
+        for period in periods[candidates].unique().tolist():
+            which = (candidates & (periods == period)).nonzero()[:, 0]
+            cycles = cycles_from(self._layer, window[-1, which], self._u, period)
+            for index, cycle in zip(which.tolist(), cycles, strict=True):
+                if cycle is not None and cycle.radius < 1 and _goes_to(window[:, index], cycle):
+                    self._roots[self._rows[index]] = self._number(cycle)
+                    decided.append(index)
         return self._decide(torch.tensor(decided, dtype=torch.long, device=window.device), "cycle")
 
-    def _cycle(self, trajectory: Tensor, period: int) -> int | None:
-        """The number of the cycle that a trajectory (steps, S) goes to; None if none is found."""
-        for number, cycle in enumerate(self._cycles):
-            if _goes_to(trajectory, cycle):
+    def _number(self, cycle: Cycle) -> int:
+        """The number of a cycle, which may be new."""
+        for number, known in enumerate(self._cycles):
+            if closeness(cycle.points[:1], known.points).min() < SAME:
                 return number
-        found = cycle_from(self._layer, trajectory[-1], self._u, period)
-        if found is None or found.radius >= 1 or not _goes_to(trajectory, found):
-            return None
-        self._cycles.append(found)
+        self._cycles.append(cycle)
         return len(self._cycles) - 1
 
     def _find_chaos(self, window: Tensor) -> None:
@@ -235,9 +235,8 @@ def _comes_closer(before: Tensor, after: Tensor, shrinking: Tensor | float) -> T
 
 
 def _goes_to(trajectory: Tensor, cycle: Cycle) -> bool:
-    """Whether a trajectory (steps, S) comes closer to a cycle."""
+    """Whether a trajectory (steps, S), from round to round, comes closer to the first of a cycle's states."""
     rounds = (len(trajectory) - 1) // cycle.period
-    ends = trajectory[[-1 - rounds * cycle.period, -1]]
-    scale = 1 + cycle.points.norm(dim=1).max()
-    before, after = torch.cdist(ends, cycle.points, compute_mode="donot_use_mm_for_euclid_dist").amin(1)
-    return bool(_comes_closer(before, after, cycle.radius**rounds) | (after < _THERE * scale))
+    goal = cycle.points[0]
+    before, after = (trajectory[[-1 - rounds * cycle.period, -1]] - goal).norm(dim=1)
+    return bool(_comes_closer(before, after, cycle.radius**rounds) | (after < _THERE * (1 + goal.norm())))

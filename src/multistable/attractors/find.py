@@ -83,7 +83,7 @@ def attractors(
     stacks = [stack for stack, _ in recurrent]
     check_parameters(stacks)
     generator = as_generator(generator)
-    with undisturbed(module, generator), torch.no_grad(), without_autocast(stacks):
+    with undisturbed(module, generator), torch.inference_mode(False), torch.no_grad(), without_autocast(stacks):
         drawn = batches(module, inputs, n, generator, endless=False)
         sequences = (received(module, recurrent, batch, generator) for batch in drawn)
         reached = [states.double() for states in reach_many(stacks, sequences, n, generator)]

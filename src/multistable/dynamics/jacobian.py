@@ -2,17 +2,15 @@
 
 import torch
 from torch import Tensor
-from torch.func import jacfwd, vmap
 
 from multistable.dynamics.base import Dynamics
 
 __all__ = ["jacobians"]
 
-# Entries of the Jacobians made at a time: forward mode holds a few times as many on the way.
+# Entries of the Jacobians made at a time: the way back holds a few times as many.
 _ENTRIES_AT_A_TIME = 2**19
 
 
-@torch.no_grad()
 def jacobians(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
     """The derivatives of `layer.step` by the state, at each of many states.
 
@@ -32,13 +30,19 @@ def jacobians(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
         >>> at_origin.shape
         torch.Size([1, 8, 8])
     """
-
-    def step(one: Tensor) -> Tensor:
-        return layer.step(one[None], u[None])[0]
-
     size = s.shape[1]
-    blocks = s.split(max(1, _ENTRIES_AT_A_TIME // size**2))
     made = s.new_empty(len(s), size, size)
-    for block, place in zip(blocks, made.split(len(blocks[0])), strict=True):
-        place.copy_(vmap(jacfwd(step))(block))
+    rows = max(1, _ENTRIES_AT_A_TIME // size**2)
+    for block, place in zip(s.detach().split(rows), made.split(rows), strict=True):
+        place.copy_(_of_block(layer, block, u.detach()))
     return made
+
+
+@torch.enable_grad()
+def _of_block(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
+    """One pass forward, and one back for all entries of s' together."""
+    s = s.requires_grad_()
+    after = layer.step(s, u[None])
+    entries = torch.eye(s.shape[1], dtype=s.dtype, device=s.device)[:, None].expand(-1, len(s), -1)
+    (by_state,) = torch.autograd.grad(after, s, entries, is_grads_batched=True)
+    return by_state.transpose(0, 1)

@@ -17,22 +17,34 @@ _FORGET_BIAS = 1.0  # the usual one; its negative makes the input gate one minus
 
 
 class _Cell(NamedTuple):
-    """Where a cell type has its candidate, the biases of the gates that are to see no state, and the least gain."""
+    """What a cell type has where.
+
+    Attributes:
+        candidate: the place of the candidate.
+        biases: those of the gates that are to see no state, by their place.
+        least: the gain that must be exceeded.
+        keeps: the place of the gate that keeps the state; None where no gate does that alone.
+        takes: the place of the gate that takes the candidate up, if it is another.
+    """
 
     candidate: int
     biases: dict[int, float]
     least: float
+    keeps: int | None = None
+    takes: int | None = None
 
 
 _CELLS: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Cell], ...] = (
     (RNN, _Cell(0, {}, 1.0)),
-    (GRU, _Cell(2, {0: _OPEN_BIAS}, 1 / _OPEN)),
+    (GRU, _Cell(2, {0: _OPEN_BIAS}, 1 / _OPEN, keeps=1)),
     (MGU, _Cell(1, {0: _OPEN_BIAS}, 1 / _OPEN)),
-    (LSTM, _Cell(2, {0: -_FORGET_BIAS, 1: _FORGET_BIAS, 3: _OPEN_BIAS}, 1 / _OPEN)),
+    (LSTM, _Cell(2, {0: -_FORGET_BIAS, 1: _FORGET_BIAS, 3: _OPEN_BIAS}, 1 / _OPEN, keeps=1, takes=0)),
 )
 
 
-def bistable_(module: Module, gain: float = 2.0, fraction: float = 1.0) -> Module:
+def bistable_(
+    module: Module, gain: float = 2.0, fraction: float = 1.0, *, time_constant: float | None = None
+) -> Module:
     """Give units two stable equilibria each: they stay where inputs have put them, and strong inputs move them.
 
     The first units of each layer, a share `fraction` of all, see no unit but themselves, with the weight `gain`. Write
@@ -72,6 +84,11 @@ def bistable_(module: Module, gain: float = 2.0, fraction: float = 1.0) -> Modul
     weights. torch draws them within 1 / sqrt(H): in a wide layer with few features, inputs of ordinary size may switch
     none, unless these weights are scaled up. A larger gain makes wells deeper, and gradients in them smaller.
 
+    Time constant. A GRU's z and an LSTM's f = 1 - i say over how many steps a unit averages what drives it: with
+    `time_constant` t they are 1 - 1 / t without input. Equilibria, wells and d_c stay as they are, but to move a unit a
+    drive has to last: of drives that are independent from step to step the average has a standard deviation smaller by
+    the factor sqrt(2 t - 1).
+
     Stacks. Of several layers, all this holds for each alone. The units of the layer below rest at one of their two
     equilibria each, not at zero, and drive the units above through their input weights: those that get more than d_c
     have one equilibrium left and follow the layer below, the others keep two, off the centre. Scaled down, the upper
@@ -82,11 +99,14 @@ def bistable_(module: Module, gain: float = 2.0, fraction: float = 1.0) -> Modul
             `DoubleLayer` are treated alike; for the first parts alone, call this on each of `double.first`.
         gain: the weight, above 1 for an RNN and above 1 + exp(-2) = 1.135 for the others, so that k > 1.
         fraction: the share of the hidden units, in (0, 1], rounded to whole units, at least one.
+        time_constant: steps over which a unit of a GRU or an LSTM averages, above 1. By default the GRU's update gate
+            stays as it is, and the LSTM has 1 + e = 3.7.
 
     Raises:
-        TypeError: `module` is no such network, or `gain` or `fraction` no number.
-        ValueError: `gain` is not finite or too small, `fraction` is not in (0, 1], a GRU, LSTM or MGU has no biases, or
-            an LSTM has a projection, which mixes the units.
+        TypeError: `module` is no such network, it is an RNN or an `MGU` and has no time constant to set, or `gain`,
+            `fraction` or `time_constant` is no number.
+        ValueError: `gain` is not finite or too small, `fraction` is not in (0, 1], `time_constant` is not finite and
+            above 1, a GRU, LSTM or MGU has no biases, or an LSTM has a projection, which mixes the units.
 
     Examples:
         >>> import torch
@@ -99,14 +119,21 @@ def bistable_(module: Module, gain: float = 2.0, fraction: float = 1.0) -> Modul
     """
     gain = check_positive("gain", gain)
     fraction = check_fraction("fraction", fraction)
+    if time_constant is not None and check_positive("time_constant", time_constant) <= 1:
+        raise ValueError(f"time_constant must be above 1, got {time_constant}")
     layers = find_layers("bistable_", module, (*RNN, *GRU, *LSTM, MGU))
     with_nonlinearity("bistable_", [layer for layer in layers if isinstance(layer.module, RNN)], "tanh")
     with_biases("bistable_", [layer for layer in layers if not isinstance(layer.module, RNN)])
     for layer in layers:
         _check_projection(layer)
         _check_gain(gain, layer)
+        if time_constant is not None and _cell(layer).keeps is None:
+            raise TypeError(f"time_constant is that of a GRU or an LSTM, got {type(layer.module).__name__}")
     for layer in layers:
-        _set(layer, gain, max(1, round(fraction * layer.hidden_size)))
+        units = max(1, round(fraction * layer.hidden_size))
+        _set(layer, gain, units)
+        if time_constant is not None:
+            _set_time_constant(layer, time_constant, units)
     return module
 
 
@@ -129,6 +156,15 @@ def _set(layer: Layer, gain: float, units: int) -> None:
         recurrent[gate][:units].zero_()
         _set_bias(layer, gate, units, bias)
     recurrent[cell.candidate][:units].fill_diagonal_(gain)
+
+
+def _set_time_constant(layer: Layer, time_constant: float, units: int) -> None:
+    """Let the gates be 1 - 1 / t, which keeps the state, and 1 / t, without input."""
+    cell = _cell(layer)
+    logit = math.log(time_constant - 1)
+    for gate, bias in ((cell.keeps, logit), (cell.takes, -logit)):
+        if gate is not None:
+            _set_bias(layer, gate, units, bias)
 
 
 def _set_bias(layer: Layer, gate: int, units: int, value: float) -> None:

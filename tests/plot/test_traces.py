@@ -1,10 +1,10 @@
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
 from multistable import measure, warmup
-from multistable.plot import learning_curves, traces
+from multistable.measure import Trace
+from multistable.plot import traces
 
 
 def test_traces_draw_every_horizon() -> None:
@@ -30,9 +30,9 @@ def test_more_traces_than_colours() -> None:
     assert len(scores.lines) == 9
 
 
-def test_learning_curves_average_over_the_window() -> None:
-    (axes,) = learning_curves({"a": [4.0, 2.0, 1.0, 1.0]}, chance=2.0, window=2).axes
-    chance, curve = axes.lines
-    assert np.asarray(curve.get_xdata()).tolist() == [2, 3, 4]
-    assert np.asarray(curve.get_ydata()).tolist() == pytest.approx([3.0, 1.5, 1.0])
-    assert np.asarray(chance.get_ydata()).tolist() == [2, 2]
+def test_residuals_leave_room_above_and_begin_at_zero() -> None:
+    trace = Trace((1, 2, 4), (1.0, 1.0, 1.0), (2.0, 2.1, 2.0))
+    _, residuals = traces({"network": trace}).axes
+    bottom, top = residuals.get_ylim()
+    assert bottom == 0
+    assert top > 2 * 2.1  # on this scale, eight hundredths of the height are more than a factor of two

@@ -1,0 +1,78 @@
+"""`attractors` for 256 states of a 128-unit GRU beside `measure` at 10,000 steps, and the memory that each takes.
+
+Run: python benchmarks/attractors.py
+"""
+
+import multiprocessing
+from typing import Any
+
+import torch
+from side_by_side import median_seconds, peak_megabytes, write
+from torch import Tensor, nn
+
+from multistable import attractors, init, measure, warmup
+
+HIDDEN, N, LENGTH, HORIZON, REPEATS = 128, 256, 100, 10_000, 3
+NETWORKS = ("new", "bistable_", "bistable_, every state apart", "warmed up")
+
+
+def network(name: str) -> tuple[nn.GRU, Tensor]:
+    """A network and sequences for it."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    gru = nn.GRU(1, HIDDEN)
+    inputs = torch.randn(LENGTH, N, 1)
+    if name.startswith("bistable_"):
+        init.bistable_(gru)
+    if name.endswith("apart"):
+        # Strong inputs reach more of the wells.
+        with torch.no_grad():
+            gru.weight_ih_l0[2 * HIDDEN :] *= 30
+    if name == "warmed up":
+        warmup(gru, inputs, generator=0)
+    return gru, inputs
+
+
+def added_megabytes(name: str, task: str) -> float:
+    """Peak memory of the task above what was there before, in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_added_megabytes, (name, task))
+
+
+def _added_megabytes(name: str, task: str) -> float:
+    gru, inputs = network(name)
+    # What a first, small call loads is not counted.
+    attractors(gru, inputs[:, :2], horizon=128, generator=0)
+    before = peak_megabytes()
+    run(task, gru, inputs)
+    return peak_megabytes() - before
+
+
+def run(task: str, gru: nn.GRU, inputs: Tensor) -> Any:
+    """One call of either function."""
+    if task == "attractors":
+        return attractors(gru, inputs, n=N, horizon=HORIZON, generator=0)
+    return measure(gru, inputs, n=N, horizon=HORIZON, generator=0)
+
+
+def row(name: str) -> dict[str, Any]:
+    """Time and memory of both."""
+    gru, inputs = network(name)
+    found = run("attractors", gru, inputs)
+    seconds = median_seconds(
+        {"attractors": lambda _: run("attractors", gru, inputs), "measure": lambda _: run("measure", gru, inputs)},
+        REPEATS,
+    )
+    return {
+        "network": name,
+        "certified": round(found.certified, 3),
+        "shares": {kind: round(share, 3) for kind, share in found.shares.items() if share > 0},
+        "median seconds": {task: round(value, 2) for task, value in seconds.items()},
+        "attractors / measure": round(seconds["attractors"] / seconds["measure"], 3),
+        "peak megabytes added": {task: round(added_megabytes(name, task)) for task in ("attractors", "measure")},
+    }
+
+
+if __name__ == "__main__":
+    write("attractors", [row(name) for name in NETWORKS])

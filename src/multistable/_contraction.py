@@ -1,0 +1,55 @@
+"""Whether states come closer to their neighbours: the growth of small displacements, with its gradient."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from multistable.dynamics import Dynamics
+
+__all__ = ["excess_growth", "growth_rate"]
+
+_SMALL = 1e-3  # the length of a displacement
+_TURNS, _TURN = 3, 10  # it is left to itself, and cut back to its length, so often and for so many steps
+_STEPS = 20  # over which its growth is seen
+_WANTED = math.log(0.9)  # per step, at most
+
+
+def growth_rate(layer: Dynamics, s: Tensor, u: Tensor, generator: torch.Generator) -> Tensor:
+    """The logarithm of the factor by which a small displacement grows in a step, under a constant input.
+
+    A random displacement of each state turns, in 30 steps without gradient, to the direction that shrinks least. Its
+    growth over 20 steps more is differentiated with respect to the parameters, not to `s`.
+
+    Args:
+        layer: the layer.
+        s: the states, (B, S).
+        u: the constant input, (I,).
+        generator: draws the displacements.
+
+    Returns:
+        One for each state, (B,).
+    """
+    s = s.detach()
+    drawn = torch.randn(s.shape, generator=generator, device=generator.device, dtype=torch.float64)
+    displacement = _with_length(drawn.to(s))
+    with torch.no_grad():
+        for _ in range(_TURNS):
+            s, moved = layer.hold(torch.cat([s, s + displacement]), u, _TURN).chunk(2)
+            displacement = _with_length(moved - s)
+    s, moved = layer.hold(torch.cat([s, s + displacement]), u, _STEPS).chunk(2)
+    # What has shrunk to nothing, within rounding, has shrunk enough.
+    rates: Tensor = ((moved - s).norm(dim=1) / _SMALL + 1e-6).log() / _STEPS
+    return rates
+
+
+def excess_growth(rates: Tensor) -> Tensor:
+    """The mean square of the logarithm by which displacements grow too much in 20 steps; 0 below 0.9 a step."""
+    excess: Tensor = (_STEPS * (rates - _WANTED)).relu()
+    return excess.square().mean()
+
+
+def _with_length(displacement: Tensor) -> Tensor:
+    norm = displacement.norm(dim=1, keepdim=True).clamp(min=torch.finfo(displacement.dtype).tiny)
+    scaled: Tensor = displacement * (_SMALL / norm)
+    return scaled

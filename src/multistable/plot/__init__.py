@@ -1,0 +1,12 @@
+"""Figures from results; needs the extra `plot`."""
+
+try:
+    import matplotlib  # noqa: F401
+except ImportError as error:
+    raise ImportError("figures need matplotlib: pip install 'multistable[plot]'") from error
+
+from multistable.plot._learning_curves import learning_curves
+from multistable.plot._portrait import portrait
+from multistable.plot._traces import traces
+
+__all__ = ["learning_curves", "portrait", "traces"]

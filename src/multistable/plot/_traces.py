@@ -1,0 +1,48 @@
+"""`traces`: VAA and residual against the horizon."""
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from multistable.measure import Trace
+from multistable.plot._style import palette, tidy
+
+__all__ = ["draw_trace", "finish_traces", "traces"]
+
+
+def traces(named: Mapping[str, Trace]) -> Figure:
+    """VAA and residual against the horizon, a line for each trace.
+
+    Args:
+        named: traces, as the results of `measure` hold them, under the names that the legend shows.
+
+    Returns:
+        A figure with two panels.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    scores, residuals = figure.subplots(1, 2)
+    for colour, (name, trace) in zip(palette(len(named)), named.items(), strict=True):
+        draw_trace(scores, residuals, trace, colour, name)
+    finish_traces(scores, residuals)
+    figure.legend(*scores.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def draw_trace(scores: Axes, residuals: Axes, trace: Trace, colour: str, name: str) -> None:
+    """A trace in the two panels."""
+    scores.plot(trace.horizons, trace.vaa, "o-", color=colour, label=name, markersize=4)
+    residuals.plot(trace.horizons, trace.residual, "o-", color=colour, markersize=4)
+
+
+def finish_traces(scores: Axes, residuals: Axes) -> None:
+    """Scales, labels and titles of the two panels, once all is drawn."""
+    scores.set(xlabel="steps under a constant input", ylabel="VAA", xscale="log", ylim=(-0.03, 1.05))
+    scores.set_title("distinct states: share of all", loc="left", fontsize=10)
+    residuals.set(xlabel="steps under a constant input", ylabel="largest |f(s, u) − s|", xscale="log")
+    residuals.set_yscale("symlog", linthresh=1e-9)
+    residuals.margins(y=0.08)
+    residuals.update_datalim([(1, 0)])  # the margin above is a share of all that is shown, zero included
+    residuals.set_ylim(bottom=0)
+    residuals.set_title("how far a state still moves in a step", loc="left", fontsize=10)
+    tidy(scores, residuals)
