@@ -18,6 +18,7 @@ from multistable.experiments.config import Config
 from multistable.experiments.results import collect, sections, spread
 from multistable.experiments.run import run
 
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "</script><script>document.title = 'taken'</script><b>&"
 
 
@@ -206,11 +207,11 @@ addEventListener("load", () => {
 """
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+@pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
 def test_opened_and_clicked_in_a_browser(page: Path, tmp_path: Path) -> None:
     clicked = tmp_path / "clicked.html"
     clicked.write_text(page.read_text().replace("<head>", f"<head>{CLICKS}", 1))
-    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    browser = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     command = [*browser, "--window-size=1300,900", "--virtual-time-budget=20000", "--dump-dom", clicked.as_uri()]
     finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     found = re.search(r'<pre id="seen">(.*?)</pre>', finished.stdout, re.DOTALL)

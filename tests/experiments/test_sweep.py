@@ -126,7 +126,7 @@ def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is finished stays as it is, what is not goes on, and all come to what each comes to alone."""
-    base = tiny(epochs=30, measure_every=100)
+    base = tiny(epochs=10, measure_every=100)
     grid = {**GRID, "cells": ["gru"], "variants": ["plain", "warmup"], "lengths": [6], "seeds": [0, 1]}
     command = ["sweep", str(write(tmp_path, grid, base)), "--runs", str(tmp_path / "runs")]
     plan = read_sweep(tmp_path / "grid.yaml")
