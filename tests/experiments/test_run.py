@@ -134,6 +134,7 @@ def test_variants_start_from_the_same_weights_where_they_share_them() -> None:
     assert torch.equal(bistable.rnn.get_parameter("weight_hh_l0")[8:], 2 * torch.eye(4))
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_run_comes_to_the_same_end(tmp_path: Path) -> None:
     command = [sys.executable, str(HERE / "killed.py"), str(tmp_path)]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -143,6 +144,7 @@ def test_killed_at_any_moment_a_run_comes_to_the_same_end(tmp_path: Path) -> Non
         assert all(moment.values()), moment
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_after_a_kill(tmp_path: Path) -> None:
     config = tiny(epochs=100, measure_every=1000)
     command = [sys.executable, "-m", "multistable", *words(tmp_path, tmp_path / "a.yaml", config)]

@@ -122,6 +122,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
         sweep(plan, tmp_path / "runs")
 
 
+@pytest.mark.slow
 def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
