@@ -9,7 +9,10 @@ import importlib.machinery
 import sys
 
 find_spec = importlib.machinery.PathFinder.find_spec
-extras = {"gymnasium", "matplotlib", "rich", "sb3_contrib", "sklearn", "stable_baselines3", "tqdm"}
+extras = {
+    "gymnasium", "jinja2", "lightning", "matplotlib", "plotly", "ray", "rich", "sb3_contrib", "sklearn",
+    "stable_baselines3", "tqdm", "yaml",
+}
 importlib.machinery.PathFinder.find_spec = lambda name, *rest: None if name in extras else find_spec(name, *rest)
 """
 
@@ -74,3 +77,22 @@ def test_the_demo_names_its_extra() -> None:
     """)
     assert finished.returncode == 2
     assert finished.stderr == "multistable demo: the demo needs matplotlib: pip install 'multistable[demo]'\n"
+
+
+def test_experiments_name_their_extras() -> None:
+    a_report = "import multistable.experiments.report"
+    a_sweep = (
+        "from multistable.experiments.sweep import Plan, sweep; from pathlib import Path; sweep(Plan([], []), Path())"
+    )
+    for code, message in {
+        "import multistable.experiments.run": "experiments need lightning: pip install 'multistable[experiments]'",
+        a_report: "a report needs jinja2 and plotly: pip install 'multistable[experiments]'",
+        a_sweep: "a sweep needs ray: pip install 'multistable[sweep]'",
+    }.items():
+        assert f"ImportError: {message}" in run_without_extras(code).stderr
+    finished = run_without_extras("""
+        from multistable.cli import main
+        sys.exit(main(["run", "/dev/null"]))
+    """)
+    assert finished.returncode == 2
+    assert finished.stderr == "multistable run: configurations need PyYAML: pip install 'multistable[experiments]'\n"

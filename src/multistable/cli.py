@@ -1,14 +1,16 @@
 """The `multistable` command."""
 
 import argparse
+import dataclasses
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from multistable.experiments.demo import DemoConfig, DemoResult
+    from multistable.experiments.demo import DemoResult
 
 __all__ = ["main"]
 
@@ -20,23 +22,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `multistable`; by default those of the process.
 
     Returns:
-        The exit status: 0, or 2 where something is wrong with the arguments or an extra is missing.
+        The exit status: 0; 1 where a run failed; 2 where arguments are wrong or an extra is missing.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    # Words after an option, which argparse gives to no positional argument that has some already.
+    options, words = parser.parse_known_args(arguments)
+    if words and (not hasattr(options, "overrides") or any(word.startswith("-") for word in words)):
+        parser.error(f"unrecognized arguments: {' '.join(words)}")
+    if words:
+        options.overrides += words
+    command: Callable[[argparse.Namespace], int] = options.function
     try:
-        config, run = _prepare(options)
-    except (ImportError, ValueError, OSError) as error:
-        print(f"multistable {options.command}: {error}", file=sys.stderr)
+        return command(options)
+    except _RefusedError as refused:
+        print(f"multistable {options.command}: {refused}", file=sys.stderr)
         return 2
-    result = run(config, progress=True)
-    result.save(options.out)
-    _show(result, options.out)
-    return 0
+
+
+class _RefusedError(Exception):
+    """Something is wrong with the arguments, or an extra is missing; no work has been done."""
+
+
+@contextmanager
+def _before_any_work() -> Iterator[None]:
+    """Where what is wrong is the user's to mend."""
+    try:
+        yield
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        raise _RefusedError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="multistable", description="Recurrent networks that remember.")
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_demo(commands)
+    _add_run(commands)
+    _add_sweep(commands)
+    _add_report(commands)
+    return parser
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = commands.add_parser(
         "demo",
         help="train a network without and with multistability warmup",
@@ -55,22 +81,123 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--lr", type=float, default=1e-3, help="learning rate in training")
     demo.add_argument("--seed", type=int, default=0, help="draws weights, sequences and the warmup")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
-    return parser
+    demo.set_defaults(function=_demo)
 
 
-def _prepare(options: argparse.Namespace) -> "tuple[DemoConfig, Callable[..., DemoResult]]":
-    """The settings, and what runs them; all that can be wrong is found out before any work."""
-    for package in ("matplotlib", "rich", "tqdm"):
-        if importlib.util.find_spec(package) is None:
-            raise ImportError(f"the demo needs {package}: pip install 'multistable[demo]'")
-    from multistable.experiments.demo import DemoConfig, run_demo
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser(
+        "run",
+        help="run one experiment, or what is left of it",
+        description="Run the experiment of a YAML file. Its folder lies under the folder of all runs, and is "
+        "named by task, cell, variant, setting and seed. A finished run is not run again; an interrupted one goes on.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    run.add_argument("config", type=Path, help="a YAML file, such as those in configs/")
+    run.add_argument("overrides", nargs="*", metavar="key=value", help="settings that come after the file's")
+    run.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
+    run.add_argument("--logger", default="none", help="none, tensorboard or wandb, besides metrics.csv")
+    run.add_argument("--progress", action="store_true", help="show progress bars")
+    run.set_defaults(function=_run)
 
-    config = DemoConfig(**{key: value for key, value in vars(options).items() if key not in ("command", "out")})
-    options.out.mkdir(parents=True, exist_ok=True)
-    return config, run_demo
+
+def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="run many experiments, or what is left of them",
+        description="Run a grid of experiments on Ray. Finished runs are skipped, interrupted ones go on, and one that "
+        "fails is reported while the others go on.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    sweep.add_argument("grid", type=Path, help="a YAML file, such as those in configs/sweeps/")
+    sweep.add_argument("overrides", nargs="*", metavar="key=value", help="settings for all runs")
+    sweep.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
+    sweep.add_argument("--workers", type=int, help="runs at a time; 2, or as many as a cluster can")
+    sweep.add_argument("--address", help="address of a Ray cluster; without it, workers are local")
+    sweep.set_defaults(function=_sweep)
 
 
-def _show(result: "DemoResult", folder: Path) -> None:
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    report = commands.add_parser(
+        "report",
+        help="write a page on all runs",
+        description="Write one page, in one file, on all finished runs below a folder.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    report.add_argument("runs", type=Path, help="folder of all runs")
+    report.add_argument("-o", "--out", type=Path, default=Path("report.html"), help="the page to write")
+    report.set_defaults(function=_report)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    with _before_any_work():
+        for package in ("matplotlib", "rich", "tqdm"):
+            if importlib.util.find_spec(package) is None:
+                raise ImportError(f"the demo needs {package}: pip install 'multistable[demo]'")
+        from multistable.experiments.demo import DemoConfig, run_demo
+
+        names = [field.name for field in dataclasses.fields(DemoConfig)]
+        config = DemoConfig(**{name: getattr(options, name) for name in names})
+        options.out.mkdir(parents=True, exist_ok=True)
+    result = run_demo(config, progress=True)
+    result.save(options.out)
+    _show_demo(result, options.out)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    with _before_any_work():
+        from multistable.experiments.folder import finished
+        from multistable.experiments.read import read_config
+
+        config = read_config(options.config, options.overrides)
+        summary = finished(config, options.runs)
+        if summary is None:
+            from multistable.experiments.run import execute, prepare
+
+            prepared = prepare(config, options.runs, logger=options.logger, progress=options.progress)
+    if summary is None:
+        try:
+            summary = execute(prepared)
+        except FloatingPointError as error:
+            print(f"multistable run: {config.name} failed: {error}", file=sys.stderr)
+            return 1
+    print(f"{config.name}: {summary['metric']} {summary['test_metric']:.4f} (chance {summary['chance']:.4f})")
+    print(
+        f"VAA {summary['vaa']:.2f} at {config.measure_horizon:,} steps, residual {summary['residual']:.1e}, "
+        f"certified {summary['certified']:.2f}; {sum(summary['seconds'].values()):.0f} s"
+    )
+    print(f"Written: {options.runs / config.name}")
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    with _before_any_work():
+        from multistable.experiments.sweep import read_sweep, sweep
+
+        plan = read_sweep(options.grid, options.overrides)
+        for combination in plan.left_out:
+            print(f"left out, as it has no meaning: {combination}")
+        outcome = sweep(plan, options.runs, workers=options.workers, address=options.address, tell=_tell)
+    print(f"{len(outcome.done)} done, {len(outcome.skipped)} finished before, {len(outcome.failed)} failed")
+    for name, reason in outcome.failed.items():
+        print(f"multistable sweep: {name} failed: {reason}", file=sys.stderr)
+    return 1 if outcome.failed else 0
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _report(options: argparse.Namespace) -> int:
+    with _before_any_work():
+        from multistable.experiments.report import write_report
+
+        results = write_report(options.runs, options.out)
+    print(f"Written: {options.out}, on {len(results.runs)} finished runs; {len(results.unfinished)} are not finished")
+    return 0
+
+
+def _show_demo(result: "DemoResult", folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 

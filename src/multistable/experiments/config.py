@@ -1,0 +1,321 @@
+"""The settings of one run, checked before anything runs."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from multistable._checks import check_finite_number, check_fraction, check_int, check_positive
+
+__all__ = ["CELLS", "INITS", "TASKS", "Config", "TaskKeys", "check_choice", "is_possible", "nearest", "variant_keys"]
+
+CELLS = ("rnn", "gru", "lstm", "mgu", "brc", "nbrc")
+
+INITS: dict[str, tuple[str, ...]] = {
+    "default": CELLS,
+    "chrono": ("gru", "lstm"),
+    "bistable": ("rnn", "gru", "lstm", "mgu"),
+}
+"""The initialisers, and the cells that each has a meaning for."""
+
+_REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class TaskKeys:
+    """The keys that a task has for itself.
+
+    Attributes:
+        horizon: the key that says how long is to be remembered; evaluation lengths are values of it.
+        defaults: the task's own keys and their defaults; a key that must be given has none.
+    """
+
+    horizon: str
+    defaults: dict[str, Any]
+
+
+_SIZES = {"samples": 60_000, "test_samples": 10_000}
+_IMAGES = TaskKeys("padding", {"padding": 0, "padding_value": -0.5, "source": "digits", "cache": None})
+
+TASKS: dict[str, TaskKeys] = {
+    "copy_first_input": TaskKeys("length", {"length": _REQUIRED, **_SIZES}),
+    "denoising": TaskKeys("forgetting", {"length": _REQUIRED, "forgetting": _REQUIRED, **_SIZES}),
+    "pixels": _IMAGES,
+    "permuted_pixels": _IMAGES,
+    "permuted_rows": _IMAGES,
+    "flip_flop": TaskKeys("length", {"length": _REQUIRED, **_SIZES}),
+}
+_OWN = {key for task in TASKS.values() for key in task.defaults}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one run: what decides its result, and nothing else.
+
+    Defaults are the paper's settings (Lambrechts et al. 2023, arXiv:2106.01001). Keys that a task does not have stay
+    None.
+
+    Attributes:
+        task: `"copy_first_input"`, `"denoising"`, `"pixels"`, `"permuted_pixels"`, `"permuted_rows"` or `"flip_flop"`.
+        length: T, steps in a sequence; for all tasks but images.
+        forgetting: N, steps at the end without a value to remember; for denoising.
+        padding: N, steps that follow an image; for images, 0 by default.
+        padding_value: what they hold; by default -0.5, black.
+        source: `"digits"`, the default, or `"mnist"`; for images.
+        cache: the folder that MNIST is kept in; by default that of scikit-learn.
+        samples: sequences to train and validate with; 60,000 by default, and for images all that there are.
+        test_samples: sequences to test with; 10,000 by default, and for images all that there are.
+        cell: `"rnn"`, `"gru"`, `"lstm"`, `"mgu"`, `"brc"` or `"nbrc"`.
+        layers: recurrent layers.
+        hidden: H, hidden units in a layer.
+        double: whether layers are double layers, of which a warmup touches the first half alone.
+        init: `"default"`: what the paper starts the cell from, and torch's own weights for an RNN. `"chrono"`: the same
+            with gates for memories as long as a sequence, for a GRU or an LSTM. `"bistable"`: the same with bistable
+            units, for all but BRC and nBRC.
+        warmup: whether there is a multistability warmup before training.
+        warmup_steps: its steps.
+        warmup_lr: its learning rate.
+        warmup_target: the VAA* that it aims at.
+        warmup_horizon: the longest time under its constant inputs.
+        warmup_max_prefix: its longest prefix; null for whole sequences.
+        lr: Adam's learning rate in training.
+        batch_size: B, sequences in a batch, in the warmup too.
+        epochs: how many times training goes through the sequences.
+        validation: the share of `samples` to validate with.
+        evaluation_lengths: at which other lengths to test: values of `length`, for denoising of `forgetting` (what
+            comes before the forgetting period keeps its length), for images of `padding`.
+        measure_every: epochs from one measure of VAA to the next; there is one before and after training in any case.
+        measure_n: states in a measure, and in the search for attractors after training.
+        measure_horizon: steps under a constant input in a measure.
+        attractors_horizon: steps after which the search for attractors gives a trajectory up.
+        seed: all that is random stems from it.
+        device: `"cpu"` or `"cuda"`.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of its range, a key is missing, does not belong to the task, or does not go with
+            another.
+
+    Examples:
+        >>> from multistable.experiments.config import Config
+        >>> Config(task="copy_first_input", length=50, cell="lstm", init="chrono").name
+        'copy_first_input/lstm/chrono/T50/seed-0'
+    """
+
+    task: str
+    length: int | None = None
+    forgetting: int | None = None
+    padding: int | None = None
+    padding_value: float | None = None
+    source: str | None = None
+    cache: str | None = None
+    samples: int | None = None
+    test_samples: int | None = None
+    cell: str = "gru"
+    layers: int = 2
+    hidden: int = 256
+    double: bool = False
+    init: str = "default"
+    warmup: bool = False
+    warmup_steps: int = 100
+    warmup_lr: float = 1e-2
+    warmup_target: float = 0.95
+    warmup_horizon: int = 200
+    warmup_max_prefix: int | None = 30
+    lr: float = 1e-3
+    batch_size: int = 32
+    epochs: int = 50
+    validation: float = 0.2
+    evaluation_lengths: tuple[int, ...] = ()
+    measure_every: int = 1
+    measure_n: int = 100
+    measure_horizon: int = 2000
+    attractors_horizon: int = 10_000
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_choice("task", self.task, tuple(TASKS))
+        self._fill_in()
+        self._check_task()
+        self._check_network()
+        self._check_training()
+        self._check_evaluation_lengths()
+
+    def _fill_in(self) -> None:
+        """Give the task's own keys their defaults; raise if one is missing or belongs to another task."""
+        defaults = TASKS[self.task].defaults
+        for key in sorted(_OWN - defaults.keys()):
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key} does not belong to the task {self.task}, which has {', '.join(defaults)}")
+        for key, default in defaults.items():
+            if getattr(self, key) is None:
+                if default is _REQUIRED:
+                    raise ValueError(f"{key} is missing: the task {self.task} needs it")
+                object.__setattr__(self, key, default)
+
+    def _check_task(self) -> None:
+        least = {"length": 1, "forgetting": 5, "padding": 0, "samples": 4, "test_samples": 1}
+        for key in TASKS[self.task].defaults:
+            if key in least:
+                check_int(key, getattr(self, key), at_least=least[key])
+        if self.forgetting is not None and self.length is not None and self.length < self.forgetting + 5:
+            raise ValueError(
+                f"length must be at least forgetting + 5 = {self.forgetting + 5} for denoising, got {self.length}"
+            )
+        if self.padding_value is not None:
+            check_finite_number("padding_value", self.padding_value)
+        if self.source is not None:
+            check_choice("source", self.source, ("digits", "mnist"))
+        if not isinstance(self.cache, str | None):
+            raise TypeError(f"cache must be a path or null, got {type(self.cache).__name__}")
+
+    def _check_network(self) -> None:
+        check_choice("cell", self.cell, CELLS)
+        check_int("layers", self.layers)
+        check_int("hidden", self.hidden)
+        _check_flag("double", self.double)
+        if self.double and self.hidden % 2:
+            raise ValueError(f"hidden must be even where double is true, got {self.hidden}")
+        check_choice("init", self.init, tuple(INITS))
+        if not is_possible(self.cell, self.init):
+            raise ValueError(
+                f"init must be one that the cell {self.cell} has a meaning for, got {self.init!r}, "
+                f"which is for {', '.join(INITS[self.init])}"
+            )
+        if self.init == "chrono" and self.length == 1:
+            raise ValueError("init chrono needs a length of at least 2, got 1")
+
+    def _check_training(self) -> None:
+        _check_flag("warmup", self.warmup)
+        for key in ("warmup_steps", "warmup_horizon", "epochs", "measure_every", "measure_horizon"):
+            check_int(key, getattr(self, key))
+        if self.warmup_max_prefix is not None:
+            check_int("warmup_max_prefix", self.warmup_max_prefix)
+        for key in ("batch_size", "measure_n"):
+            check_int(key, getattr(self, key), at_least=2)
+        check_int("attractors_horizon", self.attractors_horizon, at_least=128)
+        check_int("seed", self.seed, at_least=0)
+        for key in ("lr", "warmup_lr"):
+            check_positive(key, getattr(self, key))
+        check_fraction("warmup_target", self.warmup_target)
+        if check_fraction("validation", self.validation) == 1:
+            raise ValueError("validation must be below 1, got 1.0")
+        if self.samples is not None and min(held := round(self.validation * self.samples), self.samples - held) < 2:
+            raise ValueError(
+                f"validation must leave two or more of {self.samples} samples on either side, got {self.validation}"
+            )
+        check_choice("device", self.device, ("cpu", "cuda"))
+
+    def _check_evaluation_lengths(self) -> None:
+        if not isinstance(self.evaluation_lengths, tuple | list):
+            raise TypeError(f"evaluation_lengths must be a list, got {type(self.evaluation_lengths).__name__}")
+        object.__setattr__(self, "evaluation_lengths", tuple(self.evaluation_lengths))
+        for length in self.evaluation_lengths:
+            try:
+                self.at(length)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"evaluation_lengths holds {length!r}: {error}") from error
+
+    @property
+    def variant(self) -> str:
+        """What sets the run apart from others of its cell, such as `"double+warmup"`; otherwise `"plain"`."""
+        parts = {self.init: self.init != "default", "double": self.double, "warmup": self.warmup}
+        return "+".join(part for part, present in parts.items() if present) or "plain"
+
+    @property
+    def setting(self) -> str:
+        """The task's own numbers in a word, such as `"T400-N100"`."""
+        if self.task == "denoising":
+            return f"T{self.length}-N{self.forgetting}"
+        return f"{self.source}-N{self.padding}" if self.source else f"T{self.length}"
+
+    @property
+    def name(self) -> str:
+        """Where the run's folder lies among others: task, cell, variant, setting and seed."""
+        return f"{self.task}/{self.cell}/{self.variant}/{self.setting}/seed-{self.seed}"
+
+    @property
+    def horizon(self) -> int:
+        """How long is to be remembered: the value that `evaluation_lengths` lists others of."""
+        value: int = getattr(self, TASKS[self.task].horizon)
+        return value
+
+    def at(self, length: int) -> "Config":
+        """The same with another value of what `evaluation_lengths` lists."""
+        key = TASKS[self.task].horizon
+        changes: dict[str, Any] = {key: length, "evaluation_lengths": ()}
+        if key == "forgetting" and self.length is not None and self.forgetting is not None:
+            check_int("forgetting", length, at_least=5)
+            changes["length"] = self.length - self.forgetting + length
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys that the task has, in types that YAML and JSON know."""
+        known = TASKS[self.task].defaults
+        values = {key: value for key, value in asdict(self).items() if key in known or key not in _OWN}
+        return {**values, "evaluation_lengths": list(self.evaluation_lengths)}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "Config":
+        """Settings from a mapping.
+
+        Raises:
+            TypeError: `values` is no mapping, or a value has the wrong type.
+            ValueError: a key is unknown; and what `Config` raises.
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"a configuration must be a mapping of keys to values, got {type(values).__name__}")
+        known = [field.name for field in fields(Config)]
+        for key in values:
+            if key not in known:
+                raise ValueError(f"unknown key {key!r}{nearest(str(key), known)}")
+        if "task" not in values:
+            raise ValueError(f"task is missing: one of {', '.join(TASKS)}")
+        return Config(**values)
+
+
+def variant_keys(variant: str) -> dict[str, Any]:
+    """The keys that make a variant such as `"double+warmup"`; the inverse of `Config.variant`.
+
+    Raises:
+        ValueError: the variant is not made of plain, chrono, bistable, double and warmup.
+
+    Examples:
+        >>> from multistable.experiments.config import variant_keys
+        >>> variant_keys("double+warmup")
+        {'init': 'default', 'double': True, 'warmup': True}
+    """
+    parts = [] if variant == "plain" else str(variant).split("+")
+    inits = [part for part in parts if part in INITS and part != "default"]
+    unknown = set(parts) - {"double", "warmup", *inits}
+    if unknown or len(inits) > 1 or len(set(parts)) < len(parts):
+        raise ValueError(
+            "a variant must be plain, or made of chrono or bistable, double and warmup with + in between, "
+            f"got {variant!r}"
+        )
+    return {"init": inits[0] if inits else "default", "double": "double" in parts, "warmup": "warmup" in parts}
+
+
+def is_possible(cell: str, init: str) -> bool:
+    """Whether an initialiser has a meaning for a cell."""
+    return cell in INITS[init]
+
+
+def check_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of the words that `key` may have."""
+    if not isinstance(value, str):
+        raise TypeError(f"{key} must be a word, got {type(value).__name__}")
+    if value not in choices:
+        raise ValueError(f"{key} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}")
+
+
+def _check_flag(key: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} must be true or false, got {value!r}")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The end of a message that names the known word most like a wrong one; empty if none is."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,178 @@
+"""The folder of a run, in which every file is whole at any moment."""
+
+import csv
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from multistable.experiments.config import Config
+from multistable.experiments.read import read_yaml
+
+__all__ = [
+    "CHECKPOINT",
+    "CONFIG",
+    "ERROR",
+    "METRICS",
+    "START",
+    "SUMMARY",
+    "WARMUP",
+    "claim",
+    "finished",
+    "read_checkpoint",
+    "read_json",
+    "remove_leftovers",
+    "replacing",
+    "write_csv",
+    "write_json",
+]
+
+CONFIG = "config.yaml"
+START = "start.ckpt"
+WARMUP = "warmup.json"
+CHECKPOINT = "checkpoint.ckpt"
+METRICS = "metrics.csv"
+SUMMARY = "summary.json"
+ERROR = "error.txt"  # why a run of a sweep failed
+
+
+def claim(folder: Path, config: Config) -> None:
+    """Make the folder the run's own, with its `config.yaml`.
+
+    Raises:
+        OSError: it can't be made or written to.
+        ValueError: it holds another experiment, or something else.
+    """
+    path = folder / CONFIG
+    if path.exists():
+        _compare(folder, Config.from_dict(read_yaml(path)), config)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(one.suffix != ".tmp" for one in folder.iterdir()):
+        raise ValueError(f"{folder} is not empty, and holds no run: there is no {CONFIG} in it")
+    import yaml
+
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+
+
+def finished(config: Config, runs: Path) -> dict[str, Any] | None:
+    """The summary of the run if it has come to its end; raises if the folder is another experiment's."""
+    folder = runs / config.name
+    if not (folder / SUMMARY).exists():
+        return None
+    claim(folder, config)
+    return read_json(folder / SUMMARY)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place to write to, which takes the place of `path` when the block ends, in one go."""
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were about to write; what is a minute old no living one is still writing."""
+    for leftover in folder.glob(".*.tmp"):
+        if time.time() - leftover.stat().st_mtime > 60:
+            leftover.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a mapping as JSON.
+
+    Raises:
+        ValueError: it holds NaN or infinity.
+    """
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The mapping in a JSON file.
+
+    Raises:
+        ValueError: it is no JSON, or holds no mapping.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON that can be read: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a mapping, got {type(value).__name__}")
+    return value
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of the same keys as CSV; None is left empty."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def read_checkpoint(path: Path, config: Config, accept: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """What a checkpoint of this run holds; nothing is unpickled but tensors and plain values.
+
+    Args:
+        path: the file.
+        config: the settings that it must have been written under.
+        accept: takes what it holds over, and raises where it does not fit.
+
+    Raises:
+        ValueError: the file is damaged, holds anything else, or stems from other settings.
+    """
+    with _refusing(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} in it has changed")
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        written_under = Config.from_dict(checkpoint["run"]["config"])
+    _compare(path, written_under, config)
+    with _refusing(path):
+        accept(checkpoint)
+    return checkpoint
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Say of whatever goes wrong in the block that the file is to blame."""
+    try:
+        yield
+    except Exception as error:
+        first, *_ = str(error).splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"{path} is damaged, or no checkpoint of this run: {first}. Delete it to start from what comes before it"
+        ) from error
+
+
+def _compare(place: Path, there: Config, here: Config) -> None:
+    """Raise unless two configurations are the same."""
+    other = there.to_dict()
+    differences = [
+        f"{key} is {other.get(key)!r} there, and {value!r} here"
+        for key, value in here.to_dict().items()
+        if other.get(key) != value
+    ]
+    if there != here:
+        raise ValueError(f"{place} holds another experiment: {'; '.join(differences)}")
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")

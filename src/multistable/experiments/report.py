@@ -1,0 +1,167 @@
+"""One page, in one file, of what runs have found, for people who look rather than read."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from multistable.experiments import figures
+from multistable.experiments.folder import CONFIG, replacing
+from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections
+
+try:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+except ImportError as error:
+    raise ImportError("a report needs jinja2 and plotly: pip install 'multistable[experiments]'") from error
+
+__all__ = ["page", "write_report"]
+
+_TITLES = {
+    "copy_first_input": "Copy first input",
+    "denoising": "Denoising",
+    "pixels": "Images, pixel by pixel",
+    "permuted_pixels": "Permuted images, pixel by pixel",
+    "permuted_rows": "Permuted images, row by row",
+    "flip_flop": "Flip-flop",
+}
+
+
+def write_report(runs: Path, out: Path) -> Results:
+    """Write the report of all finished runs below a folder; it needs no other file, and no network.
+
+    Args:
+        runs: the folder.
+        out: the page to write; its folder must be there.
+
+    Returns:
+        What lies in the folder.
+
+    Raises:
+        ImportError: Jinja or Plotly is missing.
+        OSError: the folder is not there, or the page can't be written.
+        ValueError: the folder holds no run, no finished one, or what a run wrote can't be read.
+    """
+    results = collect(runs)
+    if not results.runs:
+        raise ValueError(f"{runs} holds no finished run, and {len(results.unfinished)} unfinished")
+    with replacing(out) as temporary:
+        temporary.write_text(page(results, runs), encoding="utf-8")
+    return results
+
+
+def page(results: Results, runs: Path) -> str:
+    """The page.
+
+    Args:
+        results: what it shows.
+        runs: the folder that run names are shown relative to.
+    """
+    environment = Environment(
+        loader=PackageLoader("multistable.experiments", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found = sections(results.runs)
+    shown = [_shown(section, place) for place, section in enumerate(found)]
+    groups = [group for section in found for group in section.groups]
+    return environment.get_template("report.html.jinja").render(
+        plotly=get_plotlyjs(),
+        count=len(results.runs),
+        unfinished=[folder.relative_to(runs).as_posix() for folder in results.unfinished],
+        tasks={section["task"]: _TITLES[section["task"]] for section in shown},
+        cells=list(dict.fromkeys(group.cell for group in groups)),
+        variants={group.variant: figures.colour_of(group.variant) for group in sorted(groups, key=_rank)},
+        sections=shown,
+        figures=[figure for section in shown for figure in section["figures"]],
+        runs=[_run(run, runs) for run in results.runs],
+    )
+
+
+def _shown(section: Section, place: int) -> dict[str, Any]:
+    """A section as the template takes it; `place` is its place among all."""
+    config = section.config
+    groups = sorted(section.groups, key=lambda group: (section.cells.index(group.cell), _rank(group)))
+    section = Section(config, groups)
+    key = f"section-{place}"
+    best = section.best(groups)
+    best_of_cells = [section.best(group for group in groups if group.cell == cell) for cell in section.cells]
+    return {
+        "key": key,
+        "task": config.task,
+        "title": f"{_TITLES[config.task]}, {config.setting.replace('-', ', ')}",
+        "about": _about(section),
+        "metric": section.summary["metric"],
+        "chance": f"{section.summary['chance']:.3g}",
+        "cells": section.cells,
+        "rows": [
+            {
+                "cell": group.cell,
+                "variant": group.variant,
+                "colour": figures.colour_of(group.variant),
+                "best": group is best,
+                "best_of_cell": group in best_of_cells,
+                **_numbers(group),
+            }
+            for group in groups
+        ],
+        "figures": list(_figures(section, key)),
+    }
+
+
+def _about(section: Section) -> str:
+    config = section.config
+    better = "higher" if section.summary["higher_is_better"] else "lower"
+    sequences = f"{config.samples:,} sequences" if config.samples else "all images"
+    return (
+        f"{config.layers} × {config.hidden} units, {config.epochs} epochs of {sequences}, batches of "
+        f"{config.batch_size}, Adam at {config.lr:g}. {section.summary['metric'].capitalize()}: {better} is better."
+    )
+
+
+def _numbers(group: Group) -> dict[str, Any]:
+    """The numbers of a row of the table."""
+
+    def shown(value: Callable[[Run], float], digits: str = ".2f") -> str:
+        return _plus_minus(group.over_seeds(value), len(group.runs), digits)
+
+    return {
+        "test": shown(lambda run: run.summary["test_metric"], ".3g"),
+        "vaa_before": shown(lambda run: run.summary["traces"]["start"]["vaa"][-1]),
+        "vaa_after": shown(lambda run: run.summary["vaa"]),
+        "residual": f"{group.over_seeds(lambda run: run.summary['residual']).most:.0e}",
+        "certified": shown(lambda run: run.summary["certified"]),
+        "seconds": f"{group.over_seeds(lambda run: sum(run.summary['seconds'].values())).mean:,.0f}",
+        "runs": [{"seed": run.config.seed, "name": run.config.name} for run in group.runs],
+    }
+
+
+def _figures(section: Section, key: str) -> Iterator[dict[str, Any]]:
+    """The figures of a section, each with the id of its place; an overview belongs to no cell."""
+    yield {"id": f"{key}-overview", "figure": figures.overview(section)}
+    yield {"id": f"{key}-time", "figure": figures.time_spent(section)}
+    for cell in section.cells:
+        for name in ("learning", "horizons", "evaluation"):
+            yield {"id": f"{key}-{cell}-{name}", "figure": getattr(figures, name)(section, cell)}
+
+
+def _run(run: Run, runs: Path) -> dict[str, Any]:
+    return {
+        "name": run.config.name,
+        "folder": run.folder.relative_to(runs).as_posix(),
+        "config": (run.folder / CONFIG).read_text(encoding="utf-8"),
+        "warmup": (run.summary["warmup"] or {}).get("message"),
+        "versions": ", ".join(f"{name} {version}" for name, version in run.summary["versions"].items()),
+    }
+
+
+def _rank(group: Group) -> tuple[int, str]:
+    """Variants in the order of their colours, others after them."""
+    known = list(figures.COLOURS)
+    return (known.index(group.variant) if group.variant in known else len(known), group.variant)
+
+
+def _plus_minus(value: Spread, runs: int, digits: str) -> str:
+    """A mean, and where there is more than one run its standard deviation."""
+    return f"{value.mean:{digits}} ± {value.deviation:{digits}}" if runs > 1 else f"{value.mean:{digits}}"

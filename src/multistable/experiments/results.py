@@ -1,0 +1,136 @@
+"""What runs have found, read from their folders and gathered over seeds."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from multistable.experiments.config import Config
+from multistable.experiments.folder import CONFIG, METRICS, SUMMARY, read_json
+from multistable.experiments.read import read_yaml
+
+__all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections", "spread"]
+
+# What a comparison is about, at the values that stand for all others.
+_COMPARED: dict[str, Any] = {"cell": "gru", "init": "default", "double": False, "warmup": False, "seed": 0}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its settings, its summary, its metrics epoch by epoch, and its folder."""
+
+    config: Config
+    summary: dict[str, Any]
+    rows: list[dict[str, float | None]]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Results:
+    """What lies in a folder of runs.
+
+    Attributes:
+        runs: those that have come to their end.
+        unfinished: the folders of those that have not.
+    """
+
+    runs: list[Run]
+    unfinished: list[Path]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds, and what lies around it: standard deviation (0 for one seed), least and largest value."""
+
+    mean: float
+    deviation: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one cell and variant that differ in their seeds alone."""
+
+    cell: str
+    variant: str
+    runs: list[Run]
+
+    def over_seeds(self, value: Callable[[Run], float]) -> Spread:
+        """A number of each run, gathered."""
+        return spread([value(run) for run in self.runs])
+
+    @property
+    def test(self) -> Spread:
+        """The test metric."""
+        return self.over_seeds(lambda run: run.summary["test_metric"])
+
+
+@dataclass(frozen=True)
+class Section:
+    """Groups that can be compared: they differ in cell and variant alone.
+
+    Attributes:
+        config: what they share; its cell, variant and seed stand for all.
+        groups: the groups, cell by cell.
+    """
+
+    config: Config
+    groups: list[Group]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary of one of the runs, for what is the same in all: metric and chance."""
+        return self.groups[0].runs[0].summary
+
+    @property
+    def cells(self) -> list[str]:
+        """The cells, each once."""
+        return list(dict.fromkeys(group.cell for group in self.groups))
+
+    def best(self, groups: Iterable[Group]) -> Group:
+        """The one with the best mean of the test metric."""
+        sign = -1 if self.summary["higher_is_better"] else 1
+        return min(groups, key=lambda group: sign * group.test.mean)
+
+
+def collect(runs: Path) -> Results:
+    """Read all runs below a folder.
+
+    Raises:
+        OSError: the folder is not there.
+        ValueError: it holds no run, or what a run wrote can't be read.
+    """
+    if not runs.is_dir():
+        raise NotADirectoryError(f"{runs} is no folder")
+    folders = sorted(path.parent for path in runs.rglob(CONFIG))
+    if not folders:
+        raise ValueError(f"{runs} holds no run: there is no {CONFIG} anywhere in it")
+    finished = [folder for folder in folders if (folder / SUMMARY).exists()]
+    return Results([_read(folder) for folder in finished], [folder for folder in folders if folder not in finished])
+
+
+def sections(runs: Sequence[Run]) -> list[Section]:
+    """Runs sorted into what can be compared, and gathered over seeds."""
+    found: dict[Config, dict[Config, list[Run]]] = {}
+    for run in runs:
+        groups = found.setdefault(replace(run.config, **_COMPARED), {})
+        groups.setdefault(replace(run.config, seed=0), []).append(run)
+    return [
+        Section(shared, [Group(config.cell, config.variant, group) for config, group in groups.items()])
+        for shared, groups in found.items()
+    ]
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, standard deviation, least and largest of one value or more."""
+    return Spread(fmean(values), stdev(values) if len(values) > 1 else 0.0, min(values), max(values))
+
+
+def _read(folder: Path) -> Run:
+    config = Config.from_dict(read_yaml(folder / CONFIG))
+    with (folder / METRICS).open(newline="", encoding="utf-8") as file:
+        rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
+    return Run(config, read_json(folder / SUMMARY), rows, folder)

@@ -1,0 +1,242 @@
+"""`prepare` and `execute` a run: from its settings to a folder with all that was found."""
+
+import importlib.metadata
+import importlib.util
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from multistable.attractors import attractors
+from multistable.experiments.config import Config
+from multistable.experiments.data import (
+    Data,
+    Score,
+    examples_to_test,
+    examples_to_train,
+    score_of,
+    seed_for,
+)
+from multistable.experiments.folder import (
+    CHECKPOINT,
+    METRICS,
+    START,
+    SUMMARY,
+    WARMUP,
+    claim,
+    finished,
+    read_checkpoint,
+    remove_leftovers,
+    replacing,
+    write_csv,
+    write_json,
+)
+from multistable.experiments.network import Network, new_network
+from multistable.experiments.training import LOGGERS, Training, evaluate, fit, measured, row_of
+from multistable.measure import Multistability
+from multistable.warmup import warmup
+
+__all__ = ["Prepared", "execute", "prepare", "run"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that nothing stands in the way of any more.
+
+    Attributes:
+        config: its settings.
+        folder: its folder, with its `config.yaml`.
+        data: what to train and validate with.
+        score: how answers are scored.
+        logger: `"none"`, `"tensorboard"` or `"wandb"`.
+        progress: whether to show a progress bar.
+    """
+
+    config: Config
+    folder: Path
+    data: Data
+    score: Score
+    logger: str
+    progress: bool
+
+
+def run(config: Config, runs: Path, *, logger: str = "none", progress: bool = False) -> dict[str, Any]:
+    """Run an experiment, or what is left of it, in its folder `runs / config.name`.
+
+    A finished run is not run again. An interrupted one goes on from its last whole epoch, and comes to the same
+    metrics, to the bit on the same CPU with as many threads, as if it had never been interrupted.
+
+    Args:
+        config: the settings.
+        runs: the folder of all runs.
+        logger: where metrics go besides `metrics.csv`: `"none"`, `"tensorboard"` or `"wandb"`.
+        progress: whether to show a progress bar.
+
+    Returns:
+        What `summary.json` holds.
+
+    Raises:
+        ImportError: an extra is missing.
+        OSError: the folder can't be written to, or the data can't be had.
+        ValueError: the folder is another experiment's, or what it holds is damaged; the device is not there; `logger`
+            is none of these.
+        FloatingPointError: the loss or the states became NaN or infinite.
+    """
+    summary = finished(config, runs)
+    return execute(prepare(config, runs, logger=logger, progress=progress)) if summary is None else summary
+
+
+def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool = False) -> Prepared:
+    """Make sure of all that a run stands on: its folder and what is in it, its data and its device; as `run`."""
+    if logger not in LOGGERS:
+        raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {logger!r}")
+    _check_packages(logger, progress)
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is cuda, and torch finds no GPU to use")
+    folder = runs / config.name
+    claim(folder, config)
+    data, score = _examples_to_train(config), score_of(config)
+    network = new_network(config, data.train, score)
+    if (folder / START).exists():
+        _read_start(folder, config, network)
+    if (folder / CHECKPOINT).exists():
+        if not (folder / START).exists():
+            raise ValueError(f"{folder} holds a {CHECKPOINT} but no {START}, which comes before it")
+        _check_checkpoint(folder, config, network)
+    return Prepared(config, folder, data, score, logger, progress)
+
+
+def execute(prepared: Prepared) -> dict[str, Any]:
+    """Run what is left of a run; as `run`."""
+    config, folder, data, score = prepared.config, prepared.folder, prepared.data, prepared.score
+    network = new_network(config, data.train, score)
+    if not (folder / START).exists():
+        _start(prepared, network)
+    start = _read_start(folder, config, network)
+    if start["warmup"]:
+        write_json(folder / WARMUP, start["warmup"])
+    training = Training(config, network, data, score, start["rows"], folder)
+    fit(training, config, folder, prepared.logger, prepared.progress)
+    write_csv(folder / METRICS, training.rows)
+    summary = _summary(prepared, network, start, training)
+    write_json(folder / SUMMARY, summary)
+    remove_leftovers(folder)
+    return summary
+
+
+def _start(prepared: Prepared, network: Network) -> None:
+    """Write down what training starts from: the weights, after the warmup if there is one."""
+    config, data = prepared.config, prepared.data
+    before = measured(config, network, data)
+    result = None
+    if config.warmup:
+        result = warmup(
+            network.rnn,
+            data.train.inputs,
+            steps=config.warmup_steps,
+            lr=config.warmup_lr,
+            target=config.warmup_target,
+            horizon=config.warmup_horizon,
+            batch_size=config.batch_size,
+            max_prefix=config.warmup_max_prefix,
+            generator=torch.Generator().manual_seed(seed_for(config.seed, "warmup")),
+            progress=prepared.progress,
+        )
+    start = {
+        "config": config.to_dict(),
+        "warmup": result.to_dict() if result else None,
+        "before": _trace(before),
+        "start": _trace(measured(config, network, data) if result else before),
+        "rows": [row_of(config, network, data, prepared.score, 0, None, None)],
+    }
+    with replacing(prepared.folder / START) as temporary:
+        torch.save({"state_dict": network.state_dict(), "run": start}, temporary)
+
+
+def _read_start(folder: Path, config: Config, network: Network) -> dict[str, Any]:
+    """What training starts from; its weights go into `network`."""
+    read = read_checkpoint(folder / START, config, lambda found: network.load_state_dict(found["state_dict"]))
+    start: dict[str, Any] = read["run"]
+    return start
+
+
+def _check_checkpoint(folder: Path, config: Config, network: Network) -> None:
+    """Raise unless training can go on from the checkpoint."""
+
+    def accept(found: dict[str, Any]) -> None:
+        prefix = "network."
+        network.load_state_dict({key.removeprefix(prefix): value for key, value in found["state_dict"].items()})
+        epochs = [row["epoch"] for row in found["run"]["rows"]]
+        if epochs != list(range(len(epochs))):
+            raise ValueError(f"its rows are of the epochs {epochs}")
+
+    read_checkpoint(folder / CHECKPOINT, config, accept)
+
+
+def _summary(prepared: Prepared, network: Network, start: dict[str, Any], training: Training) -> dict[str, Any]:
+    config, score = prepared.config, prepared.score
+    since = time.perf_counter()
+    loss, metric = evaluate(network, examples_to_test(config), score)
+    evaluation = [{"length": config.horizon, "metric": metric, "chance": score.chance}]
+    for length in config.evaluation_lengths:
+        other = config.at(length)
+        value = evaluate(network, examples_to_test(other), score)[1]
+        evaluation.append({"length": length, "metric": value, "chance": score_of(other).chance})
+    last = measured(config, network, prepared.data)
+    found = attractors(
+        network.rnn,
+        prepared.data.validation.inputs[: config.measure_n],
+        n=config.measure_n,
+        horizon=config.attractors_horizon,
+        generator=seed_for(config.seed, "measure"),
+    )
+    warmed = start["warmup"]
+    return {
+        "name": config.name,
+        "metric": score.metric,
+        "higher_is_better": score.higher_is_better,
+        "chance": score.chance,
+        "test_loss": loss,
+        "test_metric": metric,
+        "evaluation": sorted(evaluation, key=lambda one: one["length"]),
+        "vaa": last.vaa,
+        "residual": last.residual,
+        "certified": found.certified,
+        "traces": {"before": start["before"], "start": start["start"], "end": _trace(last)},
+        "warmup": {key: warmed[key] for key in ("status", "message")} if warmed else None,
+        "attractors": {"count": found.count, "shares": found.shares},
+        "seconds": {
+            "warmup": warmed["seconds"] if warmed else 0.0,
+            "training": training.seconds,
+            "evaluation": time.perf_counter() - since,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in ("multistable", "torch", "lightning", "numpy")},
+        },
+    }
+
+
+def _trace(found: Multistability) -> dict[str, Any]:
+    trace: dict[str, Any] = found.to_dict()["trace"]
+    return {key: list(values) for key, values in trace.items()}
+
+
+def _check_packages(logger: str, progress: bool) -> None:
+    """Raise if a package is missing that the run comes to need later."""
+    wanted = {"rich": progress, "tqdm": progress, "tensorboard": logger == "tensorboard", "wandb": logger == "wandb"}
+    for package, needed in wanted.items():
+        if needed and importlib.util.find_spec(package) is None:
+            asked = "a progress bar" if package in ("rich", "tqdm") else f"the logger {package}"
+            extra = "experiments" if package in ("rich", "tqdm") else package
+            raise ImportError(f"{asked} needs {package}: pip install 'multistable[{extra}]'")
+
+
+def _examples_to_train(config: Config) -> Data:
+    try:
+        return examples_to_train(config)
+    except OSError as error:
+        raise OSError(f"source is {config.source}: {error}") from error

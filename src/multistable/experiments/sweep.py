@@ -1,0 +1,267 @@
+"""A sweep: runs over a grid of cells, variants, lengths and seeds, on Ray Tune."""
+
+import logging
+import os
+import shutil
+import socket
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from multistable._checks import check_int
+from multistable.experiments.config import CELLS, TASKS, Config, check_choice, is_possible, nearest, variant_keys
+from multistable.experiments.folder import CONFIG, ERROR, claim, finished, replacing
+from multistable.experiments.read import parse_overrides, read_text, read_yaml
+
+__all__ = ["Outcome", "Plan", "read_sweep", "sweep"]
+
+_KEYS = ("config", "cells", "variants", "lengths", "seeds")
+_RETRIES = 3  # of a run whose process was killed; each goes on where the last one was
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a sweep.
+
+    Attributes:
+        configs: their settings.
+        left_out: combinations of cell and variant that have no meaning, such as `"chrono brc"`.
+    """
+
+    configs: list[Config]
+    left_out: list[str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the runs of a sweep, by their names.
+
+    Attributes:
+        skipped: those that were finished before.
+        done: those that came to their end.
+        failed: those that did not, with the reason.
+    """
+
+    skipped: list[str]
+    done: list[str]
+    failed: dict[str, str]
+
+
+def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Plan:
+    """The runs that a sweep's YAML file asks for.
+
+    The file holds one grid or a list of them. A grid has the keys `config` (a file with settings, its path relative to
+    the sweep's), `cells`, `variants` (as `Config.variant` names them), `lengths` (values of the task's `length`,
+    `forgetting` or `padding`) and `seeds`, each a list. All combinations are run but those of a cell and an initialiser
+    that has no meaning for it.
+
+    Args:
+        path: the file.
+        overrides: `key=value` words for all runs, which come after those of the grid's file.
+
+    Raises:
+        ImportError: PyYAML is missing.
+        OSError: a file can't be read.
+        TypeError: a value has the wrong type.
+        ValueError: a key is unknown or missing, a value is out of its range, or two runs would share a folder.
+    """
+    loaded = read_text(path)
+    grids = loaded if isinstance(loaded, list) else [loaded]
+    configs: dict[str, Config] = {}
+    left_out: list[str] = []
+    for grid in grids:
+        for config in _configs(_checked(grid, path), path, overrides, left_out):
+            if configs.setdefault(config.name, config) != config:
+                raise ValueError(f"{path} asks for two different runs of the name {config.name}")
+    if not configs:
+        raise ValueError(f"{path} asks for no run")
+    return Plan(list(configs.values()), list(dict.fromkeys(left_out)))
+
+
+def sweep(
+    plan: Plan,
+    runs: Path,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """Run all that is not finished, several at a time; one that fails does not keep the others from going on.
+
+    Each run has a folder of its own, as `multistable.experiments.run.run` leaves it. A run whose process is killed goes
+    on where it was, up to three times; when the sweep itself is killed, the same call goes on with what is left.
+
+    Args:
+        plan: the runs.
+        runs: the folder of all runs, which all machines of a cluster must share.
+        workers: how many run at a time: two by default, or with `address` as many as the cluster has processors for.
+        address: the address of a Ray cluster; by default Ray is started on this machine for as long as the sweep lasts.
+        tell: is told of each run that has come to its end, in a line.
+
+    Returns:
+        What became of each run.
+
+    Raises:
+        ImportError: Ray is missing.
+        OSError: the folder can't be made.
+        ConnectionError: Ray can't be started, or there is no cluster at `address`.
+        ValueError: `workers` is below 1, or a folder holds another experiment.
+    """
+    workers = 2 if workers is None and address is None else workers
+    if workers is not None:
+        check_int("workers", workers)
+    try:
+        import ray
+        from ray import tune
+    except ImportError as error:
+        raise ImportError("a sweep needs ray: pip install 'multistable[sweep]'") from error
+    runs = runs.resolve()
+    runs.mkdir(parents=True, exist_ok=True)
+    for config in plan.configs:
+        if (runs / config.name / CONFIG).exists():
+            claim(runs / config.name, config)
+    skipped = [config.name for config in plan.configs if finished(config, runs) is not None]
+    left = [config for config in plan.configs if config.name not in skipped]
+    if not left:
+        return Outcome(skipped, [], {})
+
+    progress = _progress(len(left), tell)
+    scratch = runs / ".ray"
+    _start_ray(ray, workers, address)
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        needs = {"cpu": 1.0, "gpu": float(any(config.device == "cuda" for config in left))}
+        grid = tune.Tuner(
+            tune.with_resources(_run_one, needs),
+            param_space={
+                "config": tune.grid_search([config.to_dict() for config in left]),
+                "runs": str(runs),
+                "from": str(Path.cwd()),
+            },
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=workers,
+                reuse_actors=True,  # which import torch once
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                storage_path=str(scratch),
+                name="sweep",
+                verbose=0,
+                callbacks=[progress],
+                failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            ),
+        ).fit()
+    finally:
+        ray.shutdown()
+        shutil.rmtree(scratch, ignore_errors=True)
+    failed = _failed([grid[place] for place in range(len(grid))])
+    return Outcome(skipped, [config.name for config in left if config.name not in failed], failed)
+
+
+def _failed(results: Sequence[Any]) -> dict[str, str]:
+    """The names of the runs that did not come to their end, with the reason."""
+    failed = {}
+    for result in results:
+        name = Config.from_dict(result.config["config"]).name
+        if result.error is not None:
+            failed[name] = f"its process ended {_RETRIES + 1} times"
+        elif result.metrics["failed"]:
+            failed[name] = result.metrics["failed"]
+    return failed
+
+
+def _start_ray(ray: Any, workers: int | None, address: str | None) -> None:
+    """Start Ray on this machine, or reach the cluster."""
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # which prints even where it is to be silent
+    try:
+        if address is None:
+            ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+        else:
+            _knock(address)
+            ray.init(address=address, **quiet)
+    except Exception as error:
+        what = "Ray can't be started" if address is None else f"no Ray cluster can be reached at address {address!r}"
+        raise ConnectionError(f"{what}: {error}") from error
+
+
+def _knock(address: str) -> None:
+    """Raise if nobody listens at `host:port`, which Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _checked(grid: Any, path: Path) -> dict[str, Any]:
+    """A grid with all its keys."""
+    if not isinstance(grid, dict):
+        raise TypeError(f"{path} must hold grids, which are mappings, got {type(grid).__name__}")
+    for key in grid:
+        if key not in _KEYS:
+            raise ValueError(f"unknown key {key!r} in {path}{nearest(str(key), _KEYS)}")
+    for key in _KEYS:
+        if key not in grid:
+            raise ValueError(f"{key} is missing in {path}: a grid has {', '.join(_KEYS)}")
+        if key != "config" and not (isinstance(grid[key], list) and grid[key]):
+            raise TypeError(f"{key} in {path} must be a list of one or more, got {grid[key]!r}")
+    if not isinstance(grid["config"], str):
+        raise TypeError(f"config in {path} must be the path of a file, got {grid['config']!r}")
+    return grid
+
+
+def _configs(grid: dict[str, Any], path: Path, overrides: Sequence[str], left_out: list[str]) -> Iterator[Config]:
+    """The settings of a grid's runs; combinations without a meaning are added to `left_out` instead."""
+    values = {**read_yaml(path.parent / grid["config"]), **parse_overrides(overrides)}
+    base = Config.from_dict({**values, "cell": "gru", **variant_keys("plain")})
+    key = TASKS[base.task].horizon
+    variants = {variant: variant_keys(variant) for variant in grid["variants"]}
+    for cell in grid["cells"]:
+        check_choice("cells", cell, CELLS)
+    for cell, (variant, keys), length, seed in product(grid["cells"], variants.items(), grid["lengths"], grid["seeds"]):
+        if is_possible(cell, keys["init"]):
+            yield replace(base, cell=cell, **keys, **{key: length}, seed=seed)
+        else:
+            left_out.append(f"{variant} {cell}")
+
+
+def _run_one(parameters: dict[str, Any]) -> dict[str, str]:
+    """One run, in a process of its own; what it raises is told, and written to its folder."""
+    os.chdir(parameters["from"])  # Ray has changed it; a cache may be relative
+    from multistable.experiments.run import run
+
+    config, runs = Config.from_dict(parameters["config"]), Path(parameters["runs"])
+    report = runs / config.name / ERROR
+    try:
+        summary = run(config, runs)
+    except Exception as error:
+        with replacing(report) as temporary:
+            temporary.write_text(traceback.format_exc(), encoding="utf-8")
+        return {"name": config.name, "failed": f"{type(error).__name__}: {error}", "said": ""}
+    report.unlink(missing_ok=True)
+    return {"name": config.name, "failed": "", "said": f"{summary['metric']} {summary['test_metric']:.4g}"}
+
+
+def _progress(count: int, tell: Callable[[str], None]) -> Any:
+    """What Ray Tune calls at the end of each run."""
+    from ray import tune
+
+    class Progress(tune.Callback):
+        """Counts runs."""
+
+        ended = 0
+
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            self.ended += 1
+            result = trial.last_result
+            said = f"failed: {result['failed']}" if result["failed"] else result["said"]
+            tell(f"{self.ended}/{count} {result['name']}: {said}")
+
+        def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            self.ended += 1
+            tell(f"{self.ended}/{count} {Config.from_dict(trial.config['config']).name}: its process ended")
+
+    return Progress()

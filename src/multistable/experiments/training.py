@@ -1,0 +1,219 @@
+"""Training through Lightning: an epoch at a time, each with its row of metrics and its checkpoint."""
+
+import logging
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from multistable.experiments.config import Config
+from multistable.experiments.data import Data, Examples, Score, seed_for, shuffled
+from multistable.experiments.folder import CHECKPOINT, METRICS, replacing, write_csv
+from multistable.experiments.network import Network
+from multistable.measure import Multistability, measure
+
+try:
+    import lightning.pytorch as pl
+    from lightning.pytorch.callbacks import Callback, RichProgressBar
+    from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+except ImportError as error:
+    raise ImportError("experiments need lightning: pip install 'multistable[experiments]'") from error
+
+__all__ = ["LOGGERS", "Row", "Training", "evaluate", "fit", "measured", "row_of"]
+
+Row = dict[str, Any]
+"""What is known after an epoch; the epoch 0 is before training."""
+
+LOGGERS = ("none", "tensorboard", "wandb")
+
+_EVALUATED = 500  # sequences at once where no gradient is taken
+
+
+class Training(pl.LightningModule):
+    """A network in training.
+
+    All that is random in an epoch stems from the run's seed and the epoch's number; what has been is in the checkpoint.
+
+    Args:
+        config: the settings.
+        network: the network, changed in place.
+        data: what to train and validate with.
+        score: how answers are scored.
+        rows: the rows so far, that of epoch 0 at least.
+        folder: where checkpoints and metrics go.
+    """
+
+    def __init__(
+        self, config: Config, network: Network, data: Data, score: Score, rows: Sequence[Row], folder: Path
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.rows = list(rows)
+        self.seconds = 0.0
+        self._config, self._data, self._score, self._folder = config, data, score, folder
+        self._sums = torch.zeros(2)
+        self._since = 0.0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.network.parameters(), lr=self._config.lr)
+
+    def train_dataloader(self) -> "_Batches":
+        return _Batches(self)
+
+    def on_train_epoch_start(self) -> None:
+        self._sums = torch.zeros(2, device=self.device)
+        self._since = time.perf_counter()
+
+    def training_step(self, batch: Examples) -> Tensor:
+        answers = self.network(batch.inputs)
+        loss = self._score.loss(answers, batch.targets)
+        with torch.no_grad():
+            self._sums += len(batch.inputs) * torch.stack([loss, self._score.measure(answers, batch.targets)])
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        loss, metric = (self._sums / len(self._data.train.inputs)).tolist()
+        self.seconds += time.perf_counter() - self._since
+        row = row_of(self._config, self.network, self._data, self._score, self.epoch, loss, metric)
+        self.rows.append(row)
+        with replacing(self._folder / CHECKPOINT) as temporary:
+            self.trainer.save_checkpoint(temporary)
+        write_csv(self._folder / METRICS, self.rows)
+        for logger in self.loggers:
+            logger.log_metrics({key: value for key, value in row.items() if value is not None}, step=row["epoch"])
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["run"] = {"config": self._config.to_dict(), "rows": self.rows, "seconds": self.seconds}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.rows, self.seconds = checkpoint["run"]["rows"], checkpoint["run"]["seconds"]
+
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch under way, counted from 1."""
+        last: int = self.rows[-1]["epoch"]
+        return last + 1
+
+    def batches(self) -> Iterator[Examples]:
+        """The batches of the epoch under way."""
+        return shuffled(self._data.train, self._config.batch_size, seed_for(self._config.seed, "order", self.epoch))
+
+    def batch_count(self) -> int:
+        """How many batches there are in an epoch."""
+        return math.ceil(len(self._data.train.inputs) / self._config.batch_size)
+
+
+class _Batches:
+    """The batches of the epoch under way, in the form that Lightning takes."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def __iter__(self) -> Iterator[Examples]:
+        return self._training.batches()
+
+    def __len__(self) -> int:
+        return self._training.batch_count()
+
+
+def fit(training: Training, config: Config, folder: Path, logger: str = "none", progress: bool = False) -> None:
+    """Train to the end of the budget, from the folder's checkpoint on if there is one.
+
+    Raises:
+        FloatingPointError: the loss became NaN or infinite.
+    """
+    checkpoint = folder / CHECKPOINT
+    callbacks: list[Callback] = [RichProgressBar(refresh_rate=20)] if progress else []
+    with _quiet():
+        trainer = pl.Trainer(
+            accelerator="gpu" if config.device == "cuda" else "cpu",
+            devices=1,
+            max_epochs=config.epochs,
+            logger=_loggers(logger, config, folder),
+            callbacks=callbacks,
+            default_root_dir=folder,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=progress,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(training, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+    training.to(config.device)  # Lightning leaves it on the CPU
+
+
+def row_of(
+    config: Config,
+    network: Network,
+    data: Data,
+    score: Score,
+    epoch: int,
+    train_loss: float | None,
+    train_metric: float | None,
+) -> Row:
+    """What is known after an epoch: loss and metric, and at the chosen cadence VAA with its residual.
+
+    Raises:
+        FloatingPointError: a loss is NaN or infinite.
+    """
+    loss, metric = evaluate(network, data.validation, score)
+    for name, value in {"training": train_loss, "validation": loss}.items():
+        if value is not None and not math.isfinite(value):
+            raise FloatingPointError(f"the {name} loss of epoch {epoch} is {value}: a smaller lr may help")
+    due = epoch % config.measure_every == 0 or epoch == config.epochs
+    found = measured(config, network, data) if due else None
+    return {
+        "epoch": epoch,
+        "train_loss": train_loss,
+        "train_metric": train_metric,
+        "validation_loss": loss,
+        "validation_metric": metric,
+        "vaa": found.vaa if found else None,
+        "residual": found.residual if found else None,
+    }
+
+
+def measured(config: Config, network: Network, data: Data) -> Multistability:
+    """The measure, from the same prefixes and under the same constant inputs at every moment of a run."""
+    inputs = data.validation.inputs[: config.measure_n]
+    seed = seed_for(config.seed, "measure")
+    return measure(network.rnn, inputs, n=config.measure_n, horizon=config.measure_horizon, generator=seed)
+
+
+@torch.no_grad()
+def evaluate(network: Network, examples: Examples, score: Score) -> tuple[float, float]:
+    """Loss and metric, each the mean over all examples."""
+    sums = torch.zeros(2, dtype=torch.float64, device=examples.inputs.device)
+    for inputs, targets in zip(examples.inputs.split(_EVALUATED), examples.targets.split(_EVALUATED), strict=True):
+        answers = network(inputs)
+        sums += len(inputs) * torch.stack([score.loss(answers, targets), score.measure(answers, targets)])
+    loss, metric = (sums / len(examples.inputs)).tolist()
+    return loss, metric
+
+
+def _loggers(logger: str, config: Config, folder: Path) -> list[Logger] | Literal[False]:
+    if logger == "tensorboard":
+        return [TensorBoardLogger(folder, name="tensorboard", version="")]
+    if logger == "wandb":
+        return [WandbLogger(name=config.name, save_dir=folder, project="multistable", config=config.to_dict())]
+    return False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's notes on the machine, and its advice on loaders and loggers that a run has no use for."""
+    notes = logging.getLogger("lightning.pytorch")
+    level = notes.level
+    notes.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        notes.setLevel(level)

@@ -1,0 +1,139 @@
+"""Kill runs at every moment that matters, go on with each, and say which do not come to the same end.
+
+Run as a program of its own, which forks a child for each run. Prints one line of JSON for each moment.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from multistable.experiments.config import Config
+from multistable.experiments.run import run
+from multistable.experiments.training import Training
+
+CONFIG = Config(
+    task="copy_first_input",
+    length=6,
+    samples=40,
+    test_samples=10,
+    hidden=4,
+    double=True,
+    warmup=True,
+    warmup_steps=2,
+    warmup_horizon=5,
+    batch_size=8,
+    epochs=2,
+    measure_n=8,
+    measure_horizon=20,
+    attractors_horizon=128,
+    evaluation_lengths=(3, 12),
+)
+FILES = (
+    "config.yaml",
+    "start.ckpt",
+    "warmup.json",
+    *["checkpoint.ckpt", "metrics.csv"] * 2,
+    "metrics.csv",
+    "summary.json",
+)
+"""What a run writes, one after the other."""
+
+
+def in_child(function: Callable[[], object]) -> int:
+    """The exit status of a child that calls `function`; negative if it was killed."""
+    child = os.fork()
+    if child == 0:
+        function()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_at_file(number: int, runs: Path) -> None:
+    """Run, and be killed when the file of that number is written and about to come to its place."""
+    replace, left = Path.replace, number
+
+    def counting(self: Path, target: Any) -> Path:
+        nonlocal left
+        if left == 0:
+            die()
+        left -= 1
+        return replace(self, target)
+
+    Path.replace = counting  # type: ignore[method-assign, assignment]
+    run(CONFIG, runs)
+
+
+def killed_at_step(number: int, runs: Path) -> None:
+    """Run, and be killed in the middle of an epoch."""
+    step, left = Training.training_step, number
+
+    def counting(self: Training, batch: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            die()
+        return step(self, batch)
+
+    Training.training_step = counting  # type: ignore[method-assign]
+    run(CONFIG, runs)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def outcome(runs: Path) -> dict[str, Any]:
+    """All that must not depend on interruptions; times do."""
+    folder = runs / CONFIG.name
+    summary = json.loads((folder / "summary.json").read_text())
+    del summary["seconds"]
+    warmup = json.loads((folder / "warmup.json").read_text())
+    del warmup["seconds"]
+    checkpoint = torch.load(folder / "checkpoint.ckpt", weights_only=True)
+    weights = {key: value.tolist() for key, value in checkpoint["state_dict"].items()}
+    metrics = (folder / "metrics.csv").read_text()
+    files = sorted(one.name for one in folder.iterdir() if one.suffix != ".tmp")
+    return {"summary": summary, "warmup": warmup, "weights": weights, "metrics": metrics, "files": files}
+
+
+def times(runs: Path) -> dict[str, int]:
+    """When each file was last written."""
+    return {one.name: one.stat().st_mtime_ns for one in (runs / CONFIG.name).iterdir()}
+
+
+def main(runs: Path) -> None:
+    torch.set_num_threads(1)
+    moments: dict[str, Callable[[Path], None]] = {}
+    for number, name in enumerate(FILES):
+        moments[f"file {number}, {name}"] = partial(killed_at_file, number)
+    for number in (1, 6):
+        moments[f"step {number}"] = partial(killed_at_step, number)
+    in_child(partial(run, CONFIG, runs / "whole"))
+    whole = outcome(runs / "whole")
+    for place, (moment, interrupted) in enumerate(moments.items()):
+        of_moment = runs / str(place)
+        killed = in_child(partial(interrupted, of_moment))
+        before = times(of_moment)
+        resumed = in_child(partial(run, CONFIG, of_moment))
+        again = times(of_moment)
+        in_child(partial(run, CONFIG, of_moment))
+        found = {
+            "moment": moment,
+            "killed": killed == -signal.SIGKILL,
+            "resumed": resumed == 0,
+            "same": outcome(of_moment) == whole,
+            "warmed up once": before.get("start.ckpt", again["start.ckpt"]) == again["start.ckpt"],
+            "finished once": times(of_moment) == again,
+        }
+        sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

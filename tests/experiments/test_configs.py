@@ -1,0 +1,27 @@
+"""The files in configs/."""
+
+from pathlib import Path
+
+import pytest
+
+from multistable.experiments.config import TASKS
+from multistable.experiments.read import read_config
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+PAPER = sorted(CONFIGS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", PAPER, ids=lambda path: path.stem)
+def test_each_runs_as_in_the_paper_and_has_a_small_twin(path: Path) -> None:
+    config, small = read_config(path), read_config(CONFIGS / "small" / path.name)
+    assert (config.layers, config.hidden, config.batch_size, config.epochs) == (2, 256, 32, 50)
+    assert (config.lr, config.validation, config.samples or 60_000) == (1e-3, 0.2, 60_000)
+    assert small.task == config.task
+    assert small.hidden <= 64 and small.epochs <= 30 and (small.samples or 0) <= 10_000
+    assert small.source in (None, "digits")
+
+
+def test_there_is_one_for_each_task() -> None:
+    assert {read_config(path).task for path in PAPER} == set(TASKS)
+    assert len(PAPER) == len(TASKS)
+    assert {path.name for path in PAPER} == {path.name for path in (CONFIGS / "small").glob("*.yaml")}

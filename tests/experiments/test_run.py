@@ -1,0 +1,366 @@
+import csv
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from experiments.tiny import tiny, words
+from torch import nn
+
+from multistable.cli import main
+from multistable.experiments.config import Config
+from multistable.experiments.data import examples_to_test, examples_to_train, score_of, seed_for, shuffled
+from multistable.experiments.network import new_network
+from multistable.experiments.run import prepare, run
+from multistable.experiments.training import evaluate
+
+HERE = Path(__file__).parent
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        tiny(cell="mgu", init="bistable", double=True, evaluation_lengths=[3, 12]),
+        tiny("denoising", length=14, forgetting=6, cell="brc", warmup=True, evaluation_lengths=[8]),
+        tiny("flip_flop", cell="lstm", init="chrono", warmup=True, measure_every=2, evaluation_lengths=[9]),
+        tiny("pixels", cell="nbrc", batch_size=300, epochs=1),
+        tiny("permuted_pixels", padding=2, cell="rnn", batch_size=300, epochs=1, double=True, warmup=True),
+        tiny("permuted_rows", padding=4, batch_size=300, warmup=True, evaluation_lengths=[0, 9]),
+    ],
+    ids=lambda config: config.name,
+)
+def test_every_task_from_end_to_end(config: Config, tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    summary = run(config, tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+    folder = tmp_path / config.name
+    assert summary == json.loads((folder / "summary.json").read_text())
+    rows = rows_of(folder)
+    assert [int(row["epoch"]) for row in rows] == list(range(config.epochs + 1))
+    assert [bool(row["vaa"]) for row in rows] == [
+        epoch % config.measure_every == 0 or epoch == config.epochs for epoch in range(config.epochs + 1)
+    ]
+    assert float(rows[-1]["vaa"]) == summary["vaa"] and float(rows[-1]["residual"]) == summary["residual"]
+    assert [one["length"] for one in summary["evaluation"]] == sorted([config.horizon, *config.evaluation_lengths])
+    assert 1 / config.measure_n <= summary["vaa"] <= 1.0001
+    assert (folder / "warmup.json").exists() == config.warmup == (summary["warmup"] is not None)
+    assert summary["traces"]["end"]["vaa"][-1] == summary["vaa"]
+    assert (summary["traces"]["before"] == summary["traces"]["start"]) == (not config.warmup)
+
+
+def test_the_checkpoint_is_what_was_trained_and_tested(tmp_path: Path) -> None:
+    """A loop by hand comes to the same weights, to the bit, and they to the same test error."""
+    config = tiny()
+    summary = run(config, tmp_path)
+    data, score = examples_to_train(config), score_of(config)
+    network = new_network(config, data.train, score)
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.lr)
+    for epoch in range(1, config.epochs + 1):
+        for inputs, targets in shuffled(data.train, config.batch_size, seed_for(config.seed, "order", epoch)):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(network(inputs), targets).backward()
+            optimizer.step()
+    checkpoint = torch.load(tmp_path / config.name / "checkpoint.ckpt", weights_only=True)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, checkpoint["state_dict"][f"network.{name}"]), name
+    inputs, targets = examples_to_test(config)
+    with torch.no_grad():
+        error = nn.functional.mse_loss(network(inputs).double(), targets.double()).item()
+    assert summary["test_metric"] == pytest.approx(error, rel=1e-6)  # float32 sums of 30 squares
+
+
+def test_a_smaller_last_batch_counts_for_what_it_holds() -> None:
+    """The published code divides by a batch too few; here all sequences weigh the same."""
+    config = tiny(test_samples=1003)
+    score = score_of(config)
+    examples = examples_to_test(config)
+    network = new_network(config, examples, score)
+    with torch.no_grad():
+        squares = (network(examples.inputs).double() - examples.targets.double()).square()
+    assert evaluate(network, examples, score)[0] == pytest.approx(squares.mean().item(), rel=1e-6)
+
+
+def test_an_epoch_shows_each_sequence_once_in_an_order_of_its_own() -> None:
+    train = examples_to_train(tiny()).train
+    orders = [torch.cat([batch.inputs for batch in shuffled(train, 7, seed)])[:, 0, 0] for seed in (0, 0, 1)]
+    for order in orders:
+        assert torch.equal(order.sort().values, train.inputs[:, 0, 0].sort().values)
+    assert torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], orders[2])
+
+
+def test_training_validation_and_test_share_no_sequence() -> None:
+    config = tiny()
+    data = examples_to_train(config)
+    firsts = torch.cat([one.inputs[:, 0, 0] for one in (*data, examples_to_test(config))])
+    assert len(firsts.unique()) == len(firsts) == 80
+    assert [len(one.inputs) for one in data] == [40, 10]
+
+
+def test_the_seed_decides_and_the_last_batch_of_training_is_kept(tmp_path: Path) -> None:
+    config = tiny(samples=51)  # 41 to train with: five batches of 8 and one of a single sequence
+    first, again, other = (
+        run(one, tmp_path / name) for one, name in ((config, "a"), (config, "b"), (tiny(samples=51, seed=1), "c"))
+    )
+    for summary in (first, again, other):
+        del summary["seconds"]
+    assert first == again
+    assert first["test_metric"] != other["test_metric"]
+    checkpoint = torch.load(tmp_path / "a" / config.name / "checkpoint.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 6 * config.epochs
+
+
+def test_variants_start_from_the_same_weights_where_they_share_them() -> None:
+    examples = examples_to_train(tiny()).train
+    plain, warmed = (new_network(tiny(warmup=warmup), examples, score_of(tiny())) for warmup in (False, True))
+    for one, other in zip(plain.parameters(), warmed.parameters(), strict=True):
+        assert torch.equal(one, other)
+    chrono = new_network(tiny(cell="lstm", init="chrono", hidden=64, length=6), examples, score_of(tiny()))
+    assert chrono.rnn.get_parameter("bias_ih_l0")[64:128].min() >= 0  # forget gates
+    bistable = new_network(tiny(init="bistable"), examples, score_of(tiny()))
+    assert torch.equal(bistable.rnn.get_parameter("weight_hh_l0")[8:], 2 * torch.eye(4))
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_comes_to_the_same_end(tmp_path: Path) -> None:
+    command = [sys.executable, str(HERE / "killed.py"), str(tmp_path)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    moments = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert len(moments) == 11
+    for moment in moments:
+        assert all(moment.values()), moment
+
+
+@pytest.mark.slow
+def test_the_command_goes_on_after_a_kill(tmp_path: Path) -> None:
+    config = tiny(epochs=100, measure_every=1000)
+    command = [sys.executable, "-m", "multistable", *words(tmp_path, tmp_path / "a.yaml", config)]
+    folder = tmp_path / config.name
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not (folder / "metrics.csv").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = len(rows_of(folder))
+    assert done < 101
+    assert main(command[3:]) == 0
+    assert len(rows_of(folder)) == 101
+    assert main([*words(tmp_path / "whole", tmp_path / "a.yaml", config)]) == 0
+    for name in ("metrics.csv", "config.yaml"):
+        assert (folder / name).read_bytes() == (tmp_path / "whole" / config.name / name).read_bytes()
+
+
+def test_what_is_finished_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = words(tmp_path / "runs", tmp_path / "a.yaml", tiny())
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    files = {one: one.stat().st_mtime_ns for one in (tmp_path / "runs").rglob("*")}
+    assert main(command) == 0
+    assert capsys.readouterr().out == first
+    assert {one: one.stat().st_mtime_ns for one in (tmp_path / "runs").rglob("*")} == files
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / tiny().name
+    folder.mkdir(parents=True)
+    old, new = folder / ".checkpoint.ckpt.1.tmp", folder / ".checkpoint.ckpt.2.tmp"
+    for leftover in (old, new):
+        leftover.write_text("")
+    os.utime(old, (0, 0))
+    run(tiny(), tmp_path)
+    assert not old.exists() and new.exists()
+
+
+def test_words_after_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), "cell=mgu", "epochs=1"]) == 0
+    assert "copy_first_input/mgu/plain/T6/seed-0: mean squared error" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), "--fast"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["hiden=3"], "unknown key 'hiden'; did you mean 'hidden'?"),
+        (["hidden=many"], "hidden must be an int, got str"),
+        (["cell=mgu", "init=chrono"], "init must be one that the cell mgu has a meaning for, got 'chrono'"),
+        (["padding=-1"], "padding does not belong to the task copy_first_input"),
+        (["hidden=5", "double=true"], "hidden must be even where double is true, got 5"),
+        (["device=cuda"], "device is cuda, and torch finds no GPU to use"),
+        (["--logger", "paper"], "logger must be one of none, tensorboard, wandb, got 'paper'"),
+    ],
+)
+def test_bad_settings(
+    changes: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), *changes]) == 2
+    assert f"multistable run: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_missing_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").write_text("")
+    config = tiny("pixels", source="mnist", cache=str(tmp_path / "taken"))
+    assert main(words(tmp_path / "runs", tmp_path / "a.yaml", config)) == 2
+    assert "multistable run: source is mnist: MNIST could not be fetched" in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(tmp_path / "a.yaml")]) == 2
+    assert "a.yaml" in capsys.readouterr().err
+
+
+def test_folders_that_can_not_be_had(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        prepare(tiny(), tmp_path / "file")
+    strange = tmp_path / tiny().name
+    strange.mkdir(parents=True)
+    (strange / "thesis.tex").write_text("")
+    with pytest.raises(ValueError, match="is not empty, and holds no run: there is no config.yaml in it"):
+        prepare(tiny(), tmp_path)
+
+
+def test_a_folder_of_another_experiment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tiny(), tmp_path)
+    before = {one: one.read_bytes() for one in (tmp_path / tiny().name).iterdir()}
+    message = "holds another experiment: hidden is 4 there, and 6 here; lr is 0.001 there, and 0.01 here"
+    with pytest.raises(ValueError, match=message):
+        run(tiny(hidden=6, lr=0.01), tmp_path)
+    assert main([*words(tmp_path, tmp_path / "a.yaml", tiny()), "lr=0.01"]) == 2
+    assert "lr is 0.001 there, and 0.01 here" in capsys.readouterr().err
+    assert {one: one.read_bytes() for one in (tmp_path / tiny().name).iterdir()} == before
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """The folder of a run that lacks nothing but its summary."""
+    run(tiny(), tmp_path)
+    (tmp_path / tiny().name / "summary.json").unlink()
+    return tmp_path / tiny().name
+
+
+class Malicious:
+    """What would leave a file behind, were it unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["start.ckpt", "checkpoint.ckpt"])
+class TestDamage:
+    def refuses(self, folder: Path, name: str, message: str = "is damaged, or no checkpoint of this run") -> None:
+        before = (folder / name).read_bytes()
+        with pytest.raises(ValueError, match=message) as caught:
+            run(tiny(), folder.parents[4])
+        assert str(folder / name) in str(caught.value)
+        assert (folder / name).read_bytes() == before
+
+    def test_any_flipped_bit_of_what_it_holds(self, interrupted: Path, name: str) -> None:
+        path = interrupted / name
+        whole = bytearray(path.read_bytes())
+        with zipfile.ZipFile(path) as archive:
+            weights = max(archive.infolist(), key=lambda one: one.header_offset if "/data/" in one.filename else 0)
+        for place in (weights.header_offset + 64 + len(weights.filename), len(whole) // 2, len(whole) - 10):
+            changed = whole.copy()
+            changed[place] ^= 1
+            path.write_bytes(changed)
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    intact = archive.testzip() is None
+            except zipfile.BadZipFile:
+                intact = False
+            if not intact:
+                self.refuses(interrupted, name)
+
+    @pytest.mark.parametrize("kept", [0, 1, 100, -100])
+    def test_cut_short(self, interrupted: Path, name: str, kept: int) -> None:
+        path = interrupted / name
+        path.write_bytes(path.read_bytes()[:kept])
+        self.refuses(interrupted, name)
+
+    def test_code_in_it_is_not_run(self, interrupted: Path, name: str) -> None:
+        path = interrupted / name
+        held = torch.load(path, weights_only=True)
+        torch.save({**held, "loops": Malicious(interrupted / "harm")}, path)
+        self.refuses(interrupted, name)
+        path.write_bytes(pickle.dumps(Malicious(interrupted / "harm")))
+        self.refuses(interrupted, name)
+        assert not (interrupted / "harm").exists()
+
+    def test_weights_of_another_network(self, interrupted: Path, name: str) -> None:
+        path = interrupted / name
+        held = torch.load(path, weights_only=True)
+        held["state_dict"] = {key: value[:1] for key, value in held["state_dict"].items()}
+        torch.save(held, path)
+        self.refuses(interrupted, name)
+
+    def test_of_other_settings(self, interrupted: Path, name: str) -> None:
+        path = interrupted / name
+        held = torch.load(path, weights_only=True)
+        held["run"]["config"]["lr"] = 0.5
+        torch.save(held, path)
+        self.refuses(interrupted, name, "holds another experiment: lr is 0.5 there, and 0.001 here")
+
+
+def test_rows_that_do_not_follow_each_other(interrupted: Path) -> None:
+    path = interrupted / "checkpoint.ckpt"
+    held = torch.load(path, weights_only=True)
+    del held["run"]["rows"][1]
+    torch.save(held, path)
+    with pytest.raises(ValueError, match=r"its rows are of the epochs \[0, 2\]"):
+        run(tiny(), interrupted.parents[4])
+
+
+def test_a_checkpoint_without_its_start(interrupted: Path) -> None:
+    (interrupted / "start.ckpt").unlink()
+    with pytest.raises(ValueError, match="holds a checkpoint.ckpt but no start.ckpt, which comes before it"):
+        run(tiny(), interrupted.parents[4])
+
+
+def test_a_damaged_summary(tmp_path: Path) -> None:
+    run(tiny(), tmp_path)
+    (tmp_path / tiny().name / "summary.json").write_text("{")
+    with pytest.raises(ValueError, match="summary.json is no JSON that can be read"):
+        run(tiny(), tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words(tmp_path, tmp_path / "a.yaml", tiny(cell="rnn")), "lr=1e30"]) == 1
+    message = "copy_first_input/rnn/plain/T6/seed-0 failed: the training loss of epoch 1 is"
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / tiny(cell="rnn").name / "checkpoint.ckpt").exists()
+
+
+def test_progress_and_tensorboard_by_option(tmp_path: Path) -> None:
+    run(tiny(warmup=True), tmp_path, logger="tensorboard", progress=True)
+    assert list((tmp_path / tiny(warmup=True).name / "tensorboard").glob("events*"))
+
+
+def test_the_command_line_is_light() -> None:
+    code = "import sys, multistable.cli; print([one for one in ('lightning', 'ray', 'torch') if one in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": ""}
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert finished.stdout == "['torch']\n"  # which `import multistable` brings
