@@ -42,13 +42,14 @@ class Network(nn.Module):
         return self.head(outputs[:, -1]), state
 
 
-def bistable(network: Network, _: int) -> None:
+def bistable(network: Network, free_gates: bool = False) -> None:
     """Half of each layer's units; in a double layer, the first part."""
+    options: dict[str, Any] = {"time_constant": TIME_CONSTANT, "free_gates": free_gates}
     if isinstance(network.rnn, DoubleLayer):
         for part in network.rnn.first:
-            init.bistable_(part, time_constant=TIME_CONSTANT)
+            init.bistable_(part, **options)
     else:
-        init.bistable_(network.rnn, fraction=0.5, time_constant=TIME_CONSTANT)
+        init.bistable_(network.rnn, fraction=0.5, **options)
 
 
 def sequences(seed: int) -> Tensor:
@@ -63,14 +64,15 @@ def published(network: Network, seed: int) -> None:
 
 def contraction(network: Network, seed: int) -> None:
     """Bistable units, and a warmup that keeps their wells."""
-    bistable(network, seed)
+    bistable(network)
     warmup(network.rnn, sequences(seed), objective="contraction", lr=1e-3, generator=seed)
 
 
 VARIANTS: dict[str, Callable[[Network, int], None]] = {
     "none": lambda network, seed: None,
     "warmup": published,
-    "bistable_": bistable,
+    "bistable_": lambda network, seed: bistable(network),
+    "bistable_, free gates": lambda network, seed: bistable(network, free_gates=True),
     "bistable_, contraction": contraction,
 }
 

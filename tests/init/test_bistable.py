@@ -289,6 +289,19 @@ def test_a_time_constant_is_that_of_the_gate_and_moves_no_equilibrium(kind: str)
     assert (bistable_part(kind, after) - bistable_part(kind, s))[:, :2].abs().max() < 1e-14
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_free_gates_keep_their_recurrent_weights_and_all_else_is_as_without(kind: str) -> None:
+    before = values(drawn(kind, 3, 4))
+    free = values(init.bistable_(drawn(kind, 3, 4), fraction=0.5, free_gates=True))
+    still = values(init.bistable_(drawn(kind, 3, 4), fraction=0.5))
+    for name, value in free.items():
+        kept = torch.zeros(len(value), dtype=torch.bool)
+        if name.startswith("weight_hh"):
+            kept = torch.arange(len(value)) // 4 != CANDIDATE[kind]
+        assert torch.equal(value[kept], before[name][kept])
+        assert torch.equal(value[~kept], still[name][~kept])
+
+
 @pytest.mark.parametrize("module", [nn.RNN(1, 4), MGU(1, 4)])
 def test_what_has_no_time_constant(module: nn.Module) -> None:
     before = values(module)

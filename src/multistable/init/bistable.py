@@ -43,7 +43,12 @@ _CELLS: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Cell], ...] 
 
 
 def bistable_(
-    module: Module, gain: float = 2.0, fraction: float = 1.0, *, time_constant: float | None = None
+    module: Module,
+    gain: float = 2.0,
+    fraction: float = 1.0,
+    *,
+    time_constant: float | None = None,
+    free_gates: bool = False,
 ) -> Module:
     """Give units two stable equilibria each: they stay where inputs have put them, and strong inputs move them.
 
@@ -84,6 +89,10 @@ def bistable_(
     weights. torch draws them within 1 / sqrt(H): in a wide layer with few features, inputs of ordinary size may switch
     none, unless these weights are scaled up. A larger gain makes wells deeper, and gradients in them smaller.
 
+    Free gates. With `free_gates` the gates r, f, i and o keep their recurrent weights, as a start from which a network
+    may learn better. They then see the state, and k and the weights of the mean with it: what is said above holds with
+    the k that each state makes, and a unit may lose its second equilibrium where others close its gate.
+
     Time constant. A GRU's z and an LSTM's f = 1 - i say over how many steps a unit averages what drives it: with
     `time_constant` t they are 1 - 1 / t without input. Equilibria, wells and d_c stay as they are, but to move a unit a
     drive has to last: of drives that are independent from step to step the average has a standard deviation smaller by
@@ -101,6 +110,7 @@ def bistable_(
         fraction: the share of the hidden units, in (0, 1], rounded to whole units, at least one.
         time_constant: steps over which a unit of a GRU or an LSTM averages, above 1. By default the GRU's update gate
             stays as it is, and the LSTM has 1 + e = 3.7.
+        free_gates: whether gates keep their recurrent weights.
 
     Raises:
         TypeError: `module` is no such network, it is an RNN or an `MGU` and has no time constant to set, or `gain`,
@@ -131,7 +141,7 @@ def bistable_(
             raise TypeError(f"time_constant is that of a GRU or an LSTM, got {type(layer.module).__name__}")
     for layer in layers:
         units = max(1, round(fraction * layer.hidden_size))
-        _set(layer, gain, units)
+        _set(layer, gain, units, free_gates)
         if time_constant is not None:
             _set_time_constant(layer, time_constant, units)
     return module
@@ -149,11 +159,12 @@ def _check_gain(gain: float, layer: Layer) -> None:
         raise ValueError(f"gain must be above {least} for {type(layer.module).__name__}, got {gain}")
 
 
-def _set(layer: Layer, gain: float, units: int) -> None:
+def _set(layer: Layer, gain: float, units: int, free_gates: bool) -> None:
     cell = _cell(layer)
     recurrent = layer.gates("weight_hh")
     for gate, bias in {cell.candidate: 0.0, **cell.biases}.items():
-        recurrent[gate][:units].zero_()
+        if gate == cell.candidate or not free_gates:
+            recurrent[gate][:units].zero_()
         _set_bias(layer, gate, units, bias)
     recurrent[cell.candidate][:units].fill_diagonal_(gain)
 
