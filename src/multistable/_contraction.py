@@ -9,7 +9,7 @@ from multistable.dynamics import Dynamics
 
 __all__ = ["excess_growth", "growth_rate"]
 
-_SMALL = 1e-3  # the length of a displacement
+_SMALL = 1e-3  # the length of a displacement, in units of a state's largest entry where that is above 1
 _TURNS, _TURN = 3, 10  # it is left to itself, and cut back to its length, so often and for so many steps
 _STEPS = 20  # over which its growth is seen
 _WANTED = math.log(0.9)  # per step, at most
@@ -19,7 +19,7 @@ def growth_rate(layer: Dynamics, s: Tensor, u: Tensor, generator: torch.Generato
     """The logarithm of the factor by which a small displacement grows in a step, under a constant input.
 
     A random displacement of each state turns, in 30 steps without gradient, to the direction that shrinks least. Its
-    growth over 20 steps more is differentiated with respect to the parameters, not to `s`.
+    growth over the 20 steps that follow is differentiated with respect to the parameters, not to `s`.
 
     Args:
         layer: the layer.
@@ -32,14 +32,17 @@ def growth_rate(layer: Dynamics, s: Tensor, u: Tensor, generator: torch.Generato
     """
     s = s.detach()
     drawn = torch.randn(s.shape, generator=generator, device=generator.device, dtype=torch.float64)
-    displacement = _with_length(drawn.to(s))
+    displacement = drawn.to(s)
     with torch.no_grad():
         for _ in range(_TURNS):
+            displacement = displacement * (_length(s) / _norm(displacement))
             s, moved = layer.hold(torch.cat([s, s + displacement]), u, _TURN).chunk(2)
-            displacement = _with_length(moved - s)
+            displacement = moved - s
+        length = _length(s)
+        displacement = displacement * (length / _norm(displacement))
     s, moved = layer.hold(torch.cat([s, s + displacement]), u, _STEPS).chunk(2)
     # What has shrunk to nothing, within rounding, has shrunk enough.
-    rates: Tensor = ((moved - s).norm(dim=1) / _SMALL + 1e-6).log() / _STEPS
+    rates: Tensor = ((moved - s).norm(dim=1) / length[:, 0] + 1e-6).log() / _STEPS
     return rates
 
 
@@ -49,7 +52,14 @@ def excess_growth(rates: Tensor) -> Tensor:
     return excess.square().mean()
 
 
-def _with_length(displacement: Tensor) -> Tensor:
-    norm = displacement.norm(dim=1, keepdim=True).clamp(min=torch.finfo(displacement.dtype).tiny)
-    scaled: Tensor = displacement * (_SMALL / norm)
-    return scaled
+def _length(s: Tensor) -> Tensor:
+    """Of a displacement that the dtype resolves beside each state, (B, S) -> (B, 1)."""
+    largest: Tensor = s.abs().amax(1, keepdim=True)
+    length: Tensor = _SMALL * largest.clamp(min=1)
+    return length
+
+
+def _norm(displacement: Tensor) -> Tensor:
+    """(B, S) -> (B, 1), above zero."""
+    norm: Tensor = displacement.norm(dim=1, keepdim=True)
+    return norm.clamp(min=torch.finfo(displacement.dtype).tiny)

@@ -6,22 +6,20 @@ import torch
 from torch import Tensor
 
 from multistable.attractors._newton import Factors, chord, factors_of, newton, orbit, return_jacobians
-from multistable.attractors._spectrum import spectral_radius
+from multistable.attractors._spectrum import metric, spectral_radius
 from multistable.dynamics import Dynamics
 
 __all__ = ["SAME", "Cycle", "Equilibria", "closeness", "cycles_from"]
 
 SAME = 1e-6
-"""Roots as close as this, relative to 1 + |root|, are one."""
+"""Roots as close as this are one."""
 
 _AT_A_TIME = 32  # states that Newton's method begins from; what it finds serves the others
 
 
 def closeness(s: Tensor, points: Tensor) -> Tensor:
-    """Distances of states to points, (B, S), (P, S) -> (B, P), relative to 1 + |point|."""
-    distances = torch.cdist(s, points, compute_mode="donot_use_mm_for_euclid_dist")
-    relative: Tensor = distances / (1 + points.norm(dim=1))
-    return relative
+    """Distances of states to points, (B, S), (P, S) -> (B, P); of entries that are large, relative to their size."""
+    return torch.cdist(s.asinh(), points.asinh(), compute_mode="donot_use_mm_for_euclid_dist")
 
 
 class Equilibria:
@@ -61,6 +59,15 @@ class Equilibria:
         """J - I at the equilibria with these numbers, (B,), factored."""
         factors, pivots = self._factors
         return factors[numbers], pivots[numbers]
+
+    def distance(self, away: Tensor, numbers: Tensor) -> Tensor:
+        """How far states are from the equilibria with these numbers, (B, S), (B,) -> (B,), as `metric` measures it."""
+        found, which = numbers.unique(return_inverse=True)
+        distances = away.new_empty(len(away))
+        for place, number in enumerate(found.tolist()):
+            rows = which == place
+            distances[rows] = ((away[rows] @ metric(self.jacobians[number])) * away[rows]).sum(1).sqrt()
+        return distances
 
     def _search_near(self, s: Tensor) -> Tensor:
         """The same as `search` with the Jacobian of the equilibrium that is nearest to each state, as it is."""

@@ -73,7 +73,10 @@ class Search:
         self._equilibria = Equilibria(layer, u, s)
         self._cycles: list[Cycle] = []
         self._exponents: dict[int, tuple[float, float]] = {}
-        self._sizes: list[Tensor] = []  # |s| at the end of each look, (n,)
+        self._sizes: list[Tensor] = []  # the largest entry of each state at the end of each look, (n,)
+        self._sought = self._roots.clone()  # the root that each was seen to go to at the last look, or -1
+        self._distance = s.new_full((len(s),), torch.inf)  # from it, then
+        self._seen = 0  # when that was
         self._recorded: list[tuple[int, Tensor, float]] = []
         self._recording = True
 
@@ -95,7 +98,6 @@ class Search:
             self._look(window, time)
             if len(self._rows) == 0:
                 break
-        self._find_drift()
         return self._outcome()
 
     def _advance(self, s: Tensor, time: int) -> None:
@@ -131,11 +133,13 @@ class Search:
 
     def _look(self, window: Tensor, time: int) -> None:
         """Decide what can be decided from a window of the trajectories, (steps, B, S)."""
-        self._sizes.append(self._states.norm(dim=1))
+        self._sizes.append(self._states.abs().amax(1))
         window = window[:, self._find_equilibria(window, time)]
         window = window[:, self._find_cycles(window)]
-        if time == self._horizon >= _CHAOS_FROM:  # not before: chaos may end
-            self._find_chaos(window)
+        if time == self._horizon:  # not before: chaos may end
+            window = window[:, self._find_drift()]
+            if time >= _CHAOS_FROM:
+                self._find_chaos(window)
 
     def _find_equilibria(self, window: Tensor, time: int) -> Tensor:
         """Decide for those that go to a stable equilibrium; which are left."""
@@ -144,12 +148,22 @@ class Search:
         which = which[self._equilibria.radii[numbers[which]] < STABLE]
         numbers = numbers[which]
         points, radii = self._equilibria.points[numbers], self._equilibria.radii[numbers]
-        go = _go_to(window[:, which], points, self._equilibria.factors(numbers), radii)
-        which, points, radii = which[go], points[go], radii[go]
-        self._roots[self._rows[which]] = numbers[go]
-        away = (window[-1, which] - points).norm(dim=1)
-        self._arrival[self._rows[which]] = time + (away / self._tol).log().clamp(min=0) / -radii.log()
-        return self._decide(which, "equilibrium")
+        away = window[-1, which] - points
+        there = away.norm(dim=1) < _THERE * (1 + points.norm(dim=1))
+        straight = _heads_for(window[:, which], points, self._equilibria.factors(numbers))
+        # The last look must have seen it head for the same root, and it must have come closer ever since.
+        rows, passed, rates = self._rows[which], time - self._seen, -radii.log()
+        distance = self._equilibria.distance(away, numbers)
+        came = (self._sought[rows] == numbers) & (passed * rates > 1)
+        came &= (distance / self._distance[rows]).log() < -0.5 * passed * rates
+        decided = there | (straight & came)
+        self._sought.fill_(-1)
+        self._sought[rows[straight]], self._distance[rows[straight]] = numbers[straight], distance[straight]
+        self._seen = time
+        self._roots[rows[decided]] = numbers[decided]
+        still = (away[decided].norm(dim=1) / self._tol).log().clamp(min=0) / rates[decided]
+        self._arrival[rows[decided]] = time + still
+        return self._decide(which[decided], "equilibrium")
 
     def _find_cycles(self, window: Tensor) -> Tensor:
         """Decide for those that go to a stable cycle; which are left."""
@@ -187,13 +201,13 @@ class Search:
         self._exponents.update(zip(rows, map(tuple, estimates), strict=True))
         self._decide(which[grows], "chaos")
 
-    def _find_drift(self) -> None:
-        """Decide for those that are left and have grown without slowing down."""
+    def _find_drift(self) -> Tensor:
+        """Decide for those that have become large without slowing down; which are left."""
         if len(self._sizes) < 3:
-            return
+            return self._decide(self._rows[:0], "drift")
         first, second, third = (sizes[self._rows] for sizes in self._sizes[-3:])
         grows = (second > first) & (third - second > _DRIFT_GROWTH * (second - first)) & (third > _DRIFT_LEAST)
-        self._decide(grows.nonzero()[:, 0], "drift")
+        return self._decide(grows.nonzero()[:, 0], "drift")
 
     def _decide(self, which: Tensor, kind: Kind) -> Tensor:
         """Follow some of the trajectories no longer; which are left."""
@@ -238,15 +252,20 @@ def _goes_round(trajectory: Tensor, cycle: Cycle) -> bool:
 def _go_to(visits: Tensor, points: Tensor, factors: Factors, radii: Tensor) -> Tensor:
     """Whether trajectories go to stable roots, (visits, B, S), (B, S) -> (B,).
 
-    From every visit a step of Newton's method with the root's Jacobian leads more than half-way there, and from the
-    first to the last the distance shrinks by at least half of what the Jacobian says that it shrinks in the end.
+    They head for them, and from the first visit to the last the distance shrinks by at least half of what the Jacobian
+    says that it shrinks in the end; or they are there.
     """
+    distances = (visits[[0, -1]] - points).norm(dim=2)
+    closer = distances[1] <= distances[0] * (1 + radii ** (len(visits) - 1)) / 2
+    there = distances[1] < _THERE * (1 + points.norm(dim=1))
+    go: Tensor = (_heads_for(visits, points, factors) & closer) | there
+    return go
+
+
+def _heads_for(visits: Tensor, points: Tensor, factors: Factors) -> Tensor:
+    """Whether from every visit a step of Newton's method with the root's Jacobian leads more than half-way there."""
     away = visits - points
-    distances = away.norm(dim=2)
     moved = (visits[1:] - visits[:-1]).permute(1, 2, 0)
     left = away[:-1] - torch.linalg.lu_solve(*factors, moved).permute(2, 0, 1)
-    straight = (left.norm(dim=2) <= distances[:-1] / 2).all(0)
-    closer = distances[-1] <= distances[0] * (1 + radii ** (len(visits) - 1)) / 2
-    there = distances[-1] < _THERE * (1 + points.norm(dim=1))
-    go: Tensor = (straight & closer) | there
-    return go
+    heads: Tensor = (left.norm(dim=2) <= away[:-1].norm(dim=2) / 2).all(0)
+    return heads

@@ -37,16 +37,20 @@ def attractors(
     that is not yet decided:
 
     - *Equilibrium*: Newton's method leads from the state to a root of f(s, u) - s, with a residual of at most 1e-10 and
-      a spectral radius of the Jacobian below 1; it leads to the same root 64 steps later; and in between the
-      state has come closer to it, by at least half of what the Jacobian says that it comes closer in the end.
-    - *Cycle*: the same for f^p, where the state comes back to its neighbourhood after p <= 64 steps.
-    - *Chaos*: from 900 steps on, the largest Lyapunov exponent along 1,000 steps is above 0.005, and above zero by five
-      standard errors.
-    - *Drift*, at the horizon: the state's norm is above 10, and grows over the last half of the steps by more than one
-      and a half times what it grew over the quarter before.
+      a spectral radius of the Jacobian below 1, and the trajectory really goes there. Either it is there, within
+      1e-9; or at two looks in a row a step of Newton's method leads towards the root from each of 64 states that follow
+      each other, and between the looks, in a time constant or more, the state comes closer by at least half of what the
+      Jacobian says that it comes closer in the end, in the norm that every step of the linearised map shrinks.
+    - *Cycle*: where a state comes back to its neighbourhood after p <= 64 steps, a stable root of f^p in the same way,
+      which the trajectory heads for and comes closer to over 64 steps.
+    - *Drift*, at a horizon of 512 steps or more: the largest entry of the state is above 10, and grows over the last
+      half of the steps by more than one and a half times what it grew over the quarter before.
+    - *Chaos*, at a horizon of 900 steps or more: the state moves by more than 0.001 in a step, and the largest Lyapunov
+      exponent along the next 1,000 steps is above 0.005, and above zero by five standard errors.
 
     What is left is *slow*. Trajectories that have met are followed as one, those that are decided no longer. The module
-    is left as it is.
+    is left as it is: what is followed is a copy of its recurrent parts in float64, made with `copy.deepcopy`. A
+    registered step must be deterministic and have a derivative.
 
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.

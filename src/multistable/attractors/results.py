@@ -103,7 +103,7 @@ class Attractors:
 
     @property
     def certified(self) -> float:
-        """`count` / n: what VAA comes to in the end, if states on equilibria and cycles alone count as distinct."""
+        """`count` / n: what VAA comes to where all states come to rest; a cycle counts once for all its phases."""
         return self.count / self.n
 
     @property

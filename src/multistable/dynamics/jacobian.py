@@ -44,5 +44,8 @@ def _of_block(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
     s = s.requires_grad_()
     after = layer.step(s, u[None])
     entries = torch.eye(s.shape[1], dtype=s.dtype, device=s.device)[:, None].expand(-1, len(s), -1)
-    (by_state,) = torch.autograd.grad(after, s, entries, is_grads_batched=True)
-    return by_state.transpose(0, 1)
+    if not after.requires_grad:  # a step that forgets its state
+        return torch.zeros_like(entries).transpose(0, 1)
+    (by_state,) = torch.autograd.grad(after, s, entries, is_grads_batched=True, materialize_grads=True)
+    jacobian: Tensor = by_state.transpose(0, 1)
+    return jacobian

@@ -94,7 +94,8 @@ def bistable_(
     the k that each state makes, and a unit may lose its second equilibrium where others close its gate.
 
     Time constant. A GRU's z and an LSTM's f = 1 - i say over how many steps a unit averages what drives it: with
-    `time_constant` t they are 1 - 1 / t without input. Equilibria, wells and d_c stay as they are, but to move a unit a
+    `time_constant` t they are 1 - 1 / t without input. (A GRU's z keeps its recurrent weights: this is its value at
+    zero states, and at others it lies around it.) Equilibria, wells and d_c stay as they are, but to move a unit a
     drive has to last: of drives that are independent from step to step the average has a standard deviation smaller by
     the factor sqrt(2 t - 1).
 
