@@ -4,10 +4,12 @@ Run: python benchmarks/tables.py
 """
 
 import json
+from operator import itemgetter
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from lasting_memory import VARIANTS
 from multistability import CELLS
 from side_by_side import RESULTS
 
@@ -202,17 +204,14 @@ def cost() -> str:
 
 def lasting_memory(task: str) -> str:
     """Errors, or signs that are right, after sequences of several lengths, seed by seed."""
-    rows = [row for kind in ("single", "double") for row in rows_of(f"lasting_memory_{kind}") if row["task"] == task]
-    groups: dict[tuple[str, bool], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["variant"], row["double"]), []).append(row)
+    rows = [row for row in rows_of("lasting_memory_single") if row["task"] == task]
+    groups: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=itemgetter("seed")):
+        groups.setdefault(row["variant"], []).append(row)
     lengths = list(rows[0]["test"])
     body: list[list[object]] = [
-        [
-            f"{variant}{', doubled' if double else ''}",
-            *(", ".join(score(task, row["test"][length]) for row in group) for length in lengths),
-        ]
-        for (variant, double), group in groups.items()
+        [variant, *(", ".join(score(task, row["test"][length]) for row in group) for length in lengths)]
+        for variant, group in sorted(groups.items(), key=lambda item: list(VARIANTS).index(item[0]))
     ]
     return table(["", *(f"{int(length):,} steps" for length in lengths)], body)
 
