@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from multistable import attractors, init, measure, warmup
 
 HIDDEN, N, LENGTH, HORIZON, REPEATS = 128, 256, 100, 10_000, 3
-NETWORKS = ("new", "bistable_", "bistable_, every state apart", "warmed up")
+NETWORKS = ("new", "bistable_", "bistable_, strong inputs", "warmed up")
 
 
 def network(name: str) -> tuple[nn.GRU, Tensor]:
@@ -24,7 +24,7 @@ def network(name: str) -> tuple[nn.GRU, Tensor]:
     inputs = torch.randn(LENGTH, N, 1)
     if name.startswith("bistable_"):
         init.bistable_(gru)
-    if name.endswith("apart"):
+    if name.endswith("strong inputs"):
         # Strong inputs reach more of the wells.
         with torch.no_grad():
             candidate = next(gru.parameters())[2 * HIDDEN :]

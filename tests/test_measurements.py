@@ -50,3 +50,28 @@ def test_the_readme_quotes_the_demonstration() -> None:
         f"| VAA before training | {result['vaa_before']:.2f} | {result['vaa_after']:.2f} |",
     ):
         assert quoted in readme
+
+
+def test_what_the_page_says_of_what_is_certified() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results" / "certified.json").read_text())["rows"]
+    assert len(rows) == 63
+    single = [row for row in rows if row["cell"] in ("LSTM", "chrono LSTM", "GRU", "MGU")]
+    new, warm = ([row for row in single if row["variant"] == variant] for variant in ("new", "warmup"))
+    assert all(row["count"] == 1 and row["shares"] == {"equilibrium": 1.0} for row in new)
+    assert max(row["count"] for row in warm) <= 2
+    kept = [row for row in rows if "contraction" in row["variant"]]
+    assert all(row["shares"] == {"equilibrium": 1.0} for row in kept)
+    chrono = [row for row in kept if row["cell"] == "chrono LSTM"]
+    assert all(row["count"] == 1 for row in chrono)
+    before = {(row["cell"], row["seed"]): row for row in rows if row["variant"] == "bistable_"}
+    after = {(row["cell"], row["seed"]): row for row in rows if row["variant"] == "bistable_, contraction"}
+    assert all(after[key]["certified"] > row["certified"] for key, row in before.items())
+
+
+def test_what_the_page_says_of_lasting_memory() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results" / "lasting_memory_single.json").read_text())["rows"]
+    trained = [row for row in rows if row["variant"] != "none"]
+    copies = [row for row in trained if row["task"] == "copy"]
+    assert all(row["test"]["100"] < 0.003 and row["test"]["10000"] > 0.09 for row in copies)
+    signs = [row["test"] for row in trained if row["task"] == "sign"]
+    assert all(test["10000"] > 0.98 and test["100"] > 0.98 for test in signs)

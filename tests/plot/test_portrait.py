@@ -79,8 +79,8 @@ def drift() -> Attractors:
 
 @cache
 def fading() -> Attractors:
-    """Units that lose a fiftieth of their state in a step, and are not at rest by the horizon."""
-    return attractors(rnn(0.98 * torch.eye(2), drive=1e-3), corners(2), horizon=128, generator=0)
+    """Units that lose 0.7 % of their state in a step, and are not at rest by the horizon."""
+    return attractors(rnn(0.993 * torch.eye(2), drive=1e-3), corners(2), horizon=512, generator=0)
 
 
 def undecided() -> Attractors:
