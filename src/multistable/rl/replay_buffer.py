@@ -1,11 +1,14 @@
 """Episodes, and the buffer that replays them."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from multistable._checks import check_int
 from multistable.rl._encoding import check_received
@@ -87,6 +90,50 @@ class ReplayBuffer:
             self._size -= len(self._episodes.popleft())
             left += 1
         return left
+
+    def histories(self, like: Tensor) -> list[Tensor]:
+        """What networks receive along each episode, (T + 1, I), in the dtype and on the device of `like`."""
+        return [torch.from_numpy(episode.inputs).to(like) for episode in self._episodes]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it holds, in tensors and plain values."""
+        episodes = list(self._episodes)
+        return {
+            "inputs": torch.from_numpy(np.concatenate([episode.inputs for episode in episodes])),
+            "actions": torch.from_numpy(np.concatenate([episode.actions for episode in episodes])),
+            "rewards": torch.from_numpy(np.concatenate([episode.rewards for episode in episodes])),
+            "steps": [len(episode) for episode in episodes],
+            "terminated": [episode.terminated for episode in episodes],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Hold what `state_dict` gave, and nothing else.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: its parts do not fit together.
+        """
+        steps, terminated = state["steps"], state["terminated"]
+        parts = [
+            state["inputs"].numpy(force=True),
+            state["actions"].numpy(force=True),
+            state["rewards"].numpy(force=True),
+        ]
+        sizes = [sum(steps) + len(steps), sum(steps), sum(steps)]
+        if [len(part) for part in parts] != sizes or len(terminated) != len(steps):
+            raise ValueError(f"a buffer's parts must be of {sizes} rows, got {[len(part) for part in parts]}")
+        self._episodes.clear()
+        self._size = 0
+        inputs, actions, rewards = (
+            np.split(part, ends)
+            for part, ends in zip(
+                parts,
+                (np.cumsum(steps) + np.arange(1, len(steps) + 1), np.cumsum(steps), np.cumsum(steps)),
+                strict=True,
+            )
+        )
+        for row, end in enumerate(terminated):
+            self.add(Episode(inputs[row], actions[row], rewards[row], bool(end)))
 
     def sample(self, count: int, rng: np.random.Generator) -> list[Transition]:
         """Draw transitions with replacement, each of those stored with the same probability.

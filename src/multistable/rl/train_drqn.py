@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from statistics import fmean
 from typing import Any
 
 import gymnasium
@@ -18,11 +17,10 @@ from multistable._descent import kept_on_failure
 from multistable._progress import progress_bar
 from multistable._random import as_generator, draw_seed
 from multistable.rl._encoding import Encoding
-from multistable.rl._temporal_difference import Targets, update
 from multistable.rl.drqn import DRQN
 from multistable.rl.evaluate import Evaluation, Optimal, check_envs, check_network, check_optimal, evaluate
+from multistable.rl.learner import Learner, Played, filled_buffer
 from multistable.rl.replay_buffer import ReplayBuffer
-from multistable.rl.rollouts import Explorer, Greedy, rollout
 from multistable.warmup import WarmupResult, warmup
 
 __all__ = ["DRQNResult", "train_drqn"]
@@ -180,7 +178,7 @@ def train_drqn(
     target_period = check_int("target_period", target_period)
     evaluation_period = check_int("evaluation_period", evaluation_period)
     probabilities = _check_exploration(exploration, encoding.num_actions)
-    buffer = ReplayBuffer(capacity)
+    capacity = check_int("capacity", capacity)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if not parameters:
         raise ValueError("network must have a parameter that requires a gradient, got all of them frozen")
@@ -189,33 +187,36 @@ def train_drqn(
     generator = as_generator(generator)
     numbers = progress_bar(episodes, "deep recurrent Q-learning", progress)
     rng = np.random.default_rng(draw_seed(generator))
-    env_seed, evaluation_seed = draw_seed(generator), draw_seed(generator)
+    evaluation_seed = draw_seed(generator)
 
     start = time.perf_counter()
-    returns, steps, losses = [], [], []
+    played: list[Played] = []
     with kept_on_failure(parameters), torch.inference_mode(False), torch.enable_grad():
-        _fill(buffer, env, Explorer(probabilities, rng), env_seed)
+        buffer = filled_buffer(env, capacity, probabilities, rng)
         warmed = None if warmup_options is None else _warm_up(network, buffer, warmup_options, generator)
-        targets = Targets(network, discount)
-        optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
+        learner = Learner(
+            network,
+            env,
+            buffer,
+            exploration=probabilities,
+            epsilon=epsilon,
+            discount=discount,
+            lr=lr,
+            batch_size=batch_size,
+            updates=updates_per_episode,
+        )
         evaluations = {0: evaluate(network, evaluation_envs, optimal=optimal, seed=evaluation_seed)}
         for number in numbers:
-            episode = rollout(env, Explorer(probabilities, rng, Greedy(network, 1), epsilon))
-            returns.append(float(episode.rewards.sum()))
-            steps.append(len(episode))
-            buffer.add(episode)
-            targets.prepare(buffer)
-            drawn = [buffer.sample(batch_size, rng) for _ in range(updates_per_episode)]
-            losses.append(fmean(update(network, optimizer, some, targets.of(some)) for some in drawn))
+            played.append(learner.play(rng))
             if (number + 1) % target_period == 0:
-                targets.copy(network)
+                learner.renew()
             if (number + 1) % evaluation_period == 0:
                 evaluations[number + 1] = evaluate(network, evaluation_envs, optimal=optimal)
     seconds = time.perf_counter() - start
     return DRQNResult(
-        tuple(returns),
-        tuple(steps),
-        tuple(losses),
+        tuple(one.total for one in played),
+        tuple(one.steps for one in played),
+        tuple(one.loss for one in played),
         tuple(evaluations),
         tuple(evaluations.values()),
         warmed,
@@ -223,19 +224,11 @@ def train_drqn(
     )
 
 
-def _fill(buffer: ReplayBuffer, env: gymnasium.Env[Any, Any], explorer: Explorer, seed: int) -> None:
-    """Add episodes of random actions until the buffer is full."""
-    left = buffer.add(rollout(env, explorer, seed))
-    while left == 0:
-        left = buffer.add(rollout(env, explorer))
-
-
 def _warm_up(
     network: DRQN, buffer: ReplayBuffer, options: Mapping[str, Any], generator: torch.Generator
 ) -> WarmupResult:
     """Warm up the recurrent layers on what the buffer's agents received."""
-    histories = [torch.from_numpy(episode.inputs).to(network.head.weight.detach()) for episode in buffer]
-    return warmup(network.recurrent, histories, generator=generator, **options)
+    return warmup(network.recurrent, buffer.histories(network.head.weight.detach()), generator=generator, **options)
 
 
 def _check_environments(env: Any, evaluation_envs: Any) -> Encoding:
