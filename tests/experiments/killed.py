@@ -1,6 +1,7 @@
 """Kill runs at every moment that matters, go on with each, and say which do not come to the same end.
 
-Run as a program of its own, which forks a child for each run. Prints one line of JSON for each moment.
+Run as a program of its own, which forks a child for each run: `killed.py RUNS TASK`. Prints one line of JSON for each
+moment.
 """
 
 import json
@@ -17,24 +18,26 @@ import torch
 from multistable.experiments.config import Config
 from multistable.experiments.run import run
 from multistable.experiments.training import Training
+from multistable.rl.learner import Learner
 
-CONFIG = Config(
-    task="copy_first_input",
-    length=6,
-    samples=40,
-    test_samples=10,
-    hidden=4,
-    double=True,
-    warmup=True,
-    warmup_steps=2,
-    warmup_horizon=5,
-    batch_size=8,
-    epochs=2,
-    measure_n=8,
-    measure_horizon=20,
-    attractors_horizon=128,
-    evaluation_lengths=(3, 12),
-)
+SHARED: dict[str, Any] = {
+    "length": 6,
+    "hidden": 4,
+    "double": True,
+    "warmup": True,
+    "warmup_steps": 2,
+    "warmup_horizon": 5,
+    "batch_size": 8,
+    "measure_n": 8,
+    "measure_horizon": 20,
+    "attractors_horizon": 128,
+    "evaluation_lengths": (3, 12),
+}
+TASKS: dict[str, dict[str, Any]] = {
+    "copy_first_input": {"samples": 40, "test_samples": 10, "epochs": 2},
+    "t_maze": {"episodes": 30},
+}
+CONFIG = Config(task=sys.argv[2], **SHARED, **TASKS[sys.argv[2]])
 FILES = (
     "config.yaml",
     "start.ckpt",
@@ -72,16 +75,17 @@ def killed_at_file(number: int, runs: Path) -> None:
 
 def killed_at_step(number: int, runs: Path) -> None:
     """Run, and be killed in the middle of an epoch."""
-    step, left = Training.training_step, number
+    kind, name = (Learner, "play") if CONFIG.task == "t_maze" else (Training, "training_step")
+    step, left = getattr(kind, name), number
 
-    def counting(self: Training, batch: Any) -> Any:
+    def counting(self: Any, given: Any) -> Any:
         nonlocal left
         left -= 1
         if left < 0:
             die()
-        return step(self, batch)
+        return step(self, given)
 
-    Training.training_step = counting  # type: ignore[method-assign]
+    setattr(kind, name, counting)
     run(CONFIG, runs)
 
 
@@ -97,7 +101,8 @@ def outcome(runs: Path) -> dict[str, Any]:
     warmup = json.loads((folder / "warmup.json").read_text())
     del warmup["seconds"]
     checkpoint = torch.load(folder / "checkpoint.ckpt", weights_only=True)
-    weights = {key: value.tolist() for key, value in checkpoint["state_dict"].items()}
+    held = checkpoint["learner"]["network"] if CONFIG.task == "t_maze" else checkpoint["state_dict"]
+    weights = {key: value.tolist() for key, value in held.items()}
     metrics = (folder / "metrics.csv").read_text()
     files = sorted(one.name for one in folder.iterdir() if one.suffix != ".tmp")
     return {"summary": summary, "warmup": warmup, "weights": weights, "metrics": metrics, "files": files}
@@ -113,7 +118,7 @@ def main(runs: Path) -> None:
     moments: dict[str, Callable[[Path], None]] = {}
     for number, name in enumerate(FILES):
         moments[f"file {number}, {name}"] = partial(killed_at_file, number)
-    for number in (1, 6):
+    for number in (1, 22 if CONFIG.task == "t_maze" else 6):
         moments[f"step {number}"] = partial(killed_at_step, number)
     in_child(partial(run, CONFIG, runs / "whole"))
     whole = outcome(runs / "whole")

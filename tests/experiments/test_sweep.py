@@ -63,11 +63,13 @@ def test_several_grids_in_a_file(tmp_path: Path) -> None:
 def test_the_sweeps_that_come_with_the_project(path: Path) -> None:
     plan = read_sweep(path)
     assert len({one.name for one in plan.configs}) == len(plan.configs) >= 18
-    small = read_config(CONFIGS / "small" / "copy-first-input.yaml")
+    by_reward = plan.configs[0].task == "t_maze"
+    small = read_config(CONFIGS / "small" / ("t-maze.yaml" if by_reward else "copy-first-input.yaml"))
     if "small" in path.parts:
         assert all(one.hidden == small.hidden for one in plan.configs)
     else:
-        assert len(plan.configs) == (5 * 4 + 3) * 3 * 3
+        lengths, seeds = (5, 5) if by_reward else (3, 3)
+        assert len(plan.configs) == (5 * 4 + 3) * lengths * seeds
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,20 @@ from multistable.experiments.config import Config
 SIZES: dict[str, Any] = {
     "hidden": 4,
     "batch_size": 8,
-    "epochs": 2,
     "warmup_steps": 2,
     "warmup_horizon": 5,
     "measure_n": 8,
     "measure_horizon": 20,
     "attractors_horizon": 128,
 }
-DRAWN: dict[str, Any] = {**SIZES, "samples": 50, "test_samples": 30}
+SHOWN: dict[str, Any] = {**SIZES, "epochs": 2}
+DRAWN: dict[str, Any] = {**SHOWN, "length": 6, "samples": 50, "test_samples": 30}
+OF_TASK = {"pixels": SHOWN, "permuted_pixels": SHOWN, "permuted_rows": SHOWN, "t_maze": SIZES}
 
 
 def tiny(task: str = "copy_first_input", **changes: Any) -> Config:
-    """A tiny run; of a task other than images, or of images where their keys are among the changes."""
-    sizes = SIZES if task in ("pixels", "permuted_pixels", "permuted_rows") else {"length": 6, **DRAWN}
-    return Config(**{"task": task, **sizes, **changes})
+    """A tiny run; of a task other than images, or of these and mazes where their keys are among the changes."""
+    return Config(**{"task": task, **OF_TASK.get(task, DRAWN), **changes})
 
 
 def words(runs: Path, path: Path, config: Config) -> list[str]:

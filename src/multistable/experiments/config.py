@@ -34,16 +34,18 @@ class TaskKeys:
     defaults: dict[str, Any]
 
 
-_SIZES = {"samples": 60_000, "test_samples": 10_000}
-_IMAGES = TaskKeys("padding", {"padding": 0, "padding_value": -0.5, "source": "digits", "cache": None})
+_SUPERVISED = {"epochs": 50, "validation": 0.2}
+_DRAWN = {"samples": 60_000, "test_samples": 10_000, **_SUPERVISED}
+_IMAGES = TaskKeys("padding", {"padding": 0, "padding_value": -0.5, "source": "digits", "cache": None, **_SUPERVISED})
 
 TASKS: dict[str, TaskKeys] = {
-    "copy_first_input": TaskKeys("length", {"length": _REQUIRED, **_SIZES}),
-    "denoising": TaskKeys("forgetting", {"length": _REQUIRED, "forgetting": _REQUIRED, **_SIZES}),
+    "copy_first_input": TaskKeys("length", {"length": _REQUIRED, **_DRAWN}),
+    "denoising": TaskKeys("forgetting", {"length": _REQUIRED, "forgetting": _REQUIRED, **_DRAWN}),
     "pixels": _IMAGES,
     "permuted_pixels": _IMAGES,
     "permuted_rows": _IMAGES,
-    "flip_flop": TaskKeys("length", {"length": _REQUIRED, **_SIZES}),
+    "flip_flop": TaskKeys("length", {"length": _REQUIRED, **_DRAWN}),
+    "t_maze": TaskKeys("length", {"length": _REQUIRED, "episodes": 2000}),
 }
 _OWN = {key for task in TASKS.values() for key in task.defaults}
 
@@ -56,8 +58,9 @@ class Config:
     None.
 
     Attributes:
-        task: `"copy_first_input"`, `"denoising"`, `"pixels"`, `"permuted_pixels"`, `"permuted_rows"` or `"flip_flop"`.
-        length: T, steps in a sequence; for all tasks but images.
+        task: `"copy_first_input"`, `"denoising"`, `"pixels"`, `"permuted_pixels"`, `"permuted_rows"`, `"flip_flop"` or
+            `"t_maze"`.
+        length: T, steps in a sequence; for all tasks but images. Of a T-Maze L, the steps to its junction.
         forgetting: N, steps at the end without a value to remember; for denoising.
         padding: N, steps that follow an image; for images, 0 by default.
         padding_value: what they hold; by default -0.5, black.
@@ -65,6 +68,7 @@ class Config:
         cache: the folder that MNIST is kept in; by default that of scikit-learn.
         samples: sequences to train and validate with; 60,000 by default, and for images all that there are.
         test_samples: sequences to test with; 10,000 by default, and for images all that there are.
+        episodes: those that an agent learns from in a T-Maze; 2,000 by default.
         cell: `"rnn"`, `"gru"`, `"lstm"`, `"mgu"`, `"brc"` or `"nbrc"`.
         layers: recurrent layers.
         hidden: H, hidden units in a layer.
@@ -79,12 +83,13 @@ class Config:
         warmup_horizon: the longest time under its constant inputs.
         warmup_max_prefix: its longest prefix; null for whole sequences.
         lr: Adam's learning rate in training.
-        batch_size: B, sequences in a batch, in the warmup too.
-        epochs: how many times training goes through the sequences.
-        validation: the share of `samples` to validate with.
+        batch_size: B, sequences in a batch, in the warmup too. In a T-Maze, transitions in an update.
+        epochs: how many times training goes through the sequences; 50 by default, and none in a T-Maze.
+        validation: the share of `samples` to validate with; 0.2 by default, and none in a T-Maze.
         evaluation_lengths: at which other lengths to test: values of `length`, for denoising of `forgetting` (what
             comes before the forgetting period keeps its length), for images of `padding`.
         measure_every: epochs from one measure of VAA to the next; there is one before and after training in any case.
+            In a T-Maze, evaluations.
         measure_n: states in a measure, and in the search for attractors after training.
         measure_horizon: steps under a constant input in a measure.
         attractors_horizon: steps after which the search for attractors gives a trajectory up.
@@ -111,6 +116,7 @@ class Config:
     cache: str | None = None
     samples: int | None = None
     test_samples: int | None = None
+    episodes: int | None = None
     cell: str = "gru"
     layers: int = 2
     hidden: int = 256
@@ -124,8 +130,8 @@ class Config:
     warmup_max_prefix: int | None = 30
     lr: float = 1e-3
     batch_size: int = 32
-    epochs: int = 50
-    validation: float = 0.2
+    epochs: int | None = None
+    validation: float | None = None
     evaluation_lengths: tuple[int, ...] = ()
     measure_every: int = 1
     measure_n: int = 100
@@ -155,7 +161,17 @@ class Config:
                 object.__setattr__(self, key, default)
 
     def _check_task(self) -> None:
-        least = {"length": 1, "forgetting": 5, "padding": 0, "samples": 4, "test_samples": 1}
+        least = {
+            "length": 1,
+            "forgetting": 5,
+            "padding": 0,
+            "samples": 4,
+            "test_samples": 1,
+            "epochs": 1,
+            "episodes": 1,
+        }
+        if self.task == "t_maze":
+            least["length"] = 2
         for key in TASKS[self.task].defaults:
             if key in least:
                 check_int(key, getattr(self, key), at_least=least[key])
@@ -188,7 +204,7 @@ class Config:
 
     def _check_training(self) -> None:
         _check_flag("warmup", self.warmup)
-        for key in ("warmup_steps", "warmup_horizon", "epochs", "measure_every", "measure_horizon"):
+        for key in ("warmup_steps", "warmup_horizon", "measure_every", "measure_horizon"):
             check_int(key, getattr(self, key))
         if self.warmup_max_prefix is not None:
             check_int("warmup_max_prefix", self.warmup_max_prefix)
@@ -199,13 +215,15 @@ class Config:
         for key in ("lr", "warmup_lr"):
             check_positive(key, getattr(self, key))
         check_fraction("warmup_target", self.warmup_target)
-        if check_fraction("validation", self.validation) == 1:
-            raise ValueError("validation must be below 1, got 1.0")
-        if self.samples is not None and min(held := round(self.validation * self.samples), self.samples - held) < 2:
-            raise ValueError(
-                f"validation must leave two or more of {self.samples} samples on either side, got {self.validation}"
-            )
+        if self.validation is not None:
+            self._check_validation(check_fraction("validation", self.validation))
         check_choice("device", self.device, ("cpu", "cuda"))
+
+    def _check_validation(self, share: float) -> None:
+        if share == 1:
+            raise ValueError("validation must be below 1, got 1.0")
+        if self.samples is not None and min(held := round(share * self.samples), self.samples - held) < 2:
+            raise ValueError(f"validation must leave two or more of {self.samples} samples on either side, got {share}")
 
     def _check_evaluation_lengths(self) -> None:
         if not isinstance(self.evaluation_lengths, tuple | list):
@@ -228,6 +246,8 @@ class Config:
         """The task's own numbers in a word, such as `"T400-N100"`."""
         if self.task == "denoising":
             return f"T{self.length}-N{self.forgetting}"
+        if self.task == "t_maze":
+            return f"L{self.length}"
         return f"{self.source}-N{self.padding}" if self.source else f"T{self.length}"
 
     @property

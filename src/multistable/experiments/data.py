@@ -72,6 +72,7 @@ def examples_to_train(config: Config) -> Data:
     else:
         examples = _images(config)[0]
     order = torch.randperm(len(examples.inputs), generator=_generator(config, "split"))
+    assert config.validation is not None
     held = round(config.validation * len(order))
     validation, train = (_take(examples, rows) for rows in (order[:held], order[held:]))
     return Data(_to(train, config.device), _to(validation, config.device))

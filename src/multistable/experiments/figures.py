@@ -1,11 +1,12 @@
 """The figures of a report, in the form that plotly.js draws."""
 
+from statistics import fmean
 from typing import Any
 
 from multistable.experiments.config import TASKS
 from multistable.experiments.results import Group, Section, Spread, spread
 
-__all__ = ["COLOURS", "colour_of", "evaluation", "horizons", "learning", "overview", "time_spent"]
+__all__ = ["COLOURS", "colour_of", "evaluation", "horizons", "learning", "overview", "rewarded", "time_spent"]
 
 Figure = dict[str, Any]
 
@@ -70,15 +71,29 @@ def overview(section: Section) -> Figure:
 
 
 def learning(section: Section, cell: str) -> Figure:
-    """The validation metric over training, and VAA beside it: means and, as bands, the range over seeds."""
+    """The validation metric over training, and VAA below it: means and, as bands, the range over seeds."""
     data = []
     for group in _of(section, cell):
-        data += _band(group, "validation_metric", "y")
-        data += _band(group, "vaa", "y2")
+        data += _band(group, "epoch", "validation_metric", "y")
+        data += _band(group, "epoch", "vaa", "y2")
     layout = _layout("epoch", {**_metric_axis(section, "validation"), "domain": _TOP})
     layout["xaxis"]["anchor"] = "y2"
-    layout["yaxis2"] = {"title": {"text": "VAA"}, "range": [-0.03, 1.05], "domain": _BOTTOM, "gridcolor": _GRID}
+    layout["yaxis2"] = _vaa_axis(_BOTTOM)
     return {"data": data, "layout": _with_chance(layout, section)}
+
+
+def rewarded(section: Section, cell: str) -> Figure:
+    """The agent's return over training, the share of seeds whose policy is optimal, and VAA."""
+    data = []
+    for group in _of(section, cell):
+        data += _band(group, "episodes", "validation_return", "y")
+        data.append(_share_optimal(group, "y2"))
+        data += _band(group, "episodes", "vaa", "y3")
+    layout = _layout("episodes", {"title": {"text": "return"}, "range": [-1, 4.2], "domain": [0.58, 1.0]})
+    layout["xaxis"]["anchor"] = "y3"
+    layout["yaxis2"] = {**_vaa_axis([0.29, 0.51]), "title": {"text": "optimal"}}
+    layout["yaxis3"] = _vaa_axis([0.0, 0.22])
+    return {"data": data, "layout": layout}
 
 
 def horizons(section: Section, cell: str) -> Figure:
@@ -117,6 +132,8 @@ def evaluation(section: Section, cell: str) -> Figure:
             }
         )
     layout = _layout(TASKS[section.config.task].horizon, _metric_axis(section, "test"))
+    if section.config.task == "t_maze":
+        layout["xaxis"]["type"] = "log"
     trained = {"type": "line", "x0": section.config.horizon, "x1": section.config.horizon, "y0": 0, "y1": 1}
     layout["shapes"] = [{**trained, "yref": "paper", "line": {"color": "#bbbbbb", "width": 1}}]
     return {"data": data, "layout": _with_chance(layout, section)}
@@ -143,18 +160,18 @@ def time_spent(section: Section) -> Figure:
     return {"data": data, "layout": {**layout, "barmode": "stack", "height": 90 + 24 * len(section.groups)}}
 
 
-def _band(group: Group, key: str, axis: str) -> list[dict[str, Any]]:
-    """A line of means and the range over seeds behind it, at the epochs that all runs have a value of."""
-    tables = [{row["epoch"]: row[key] for row in run.rows if row[key] is not None} for run in group.runs]
-    epochs = [epoch for epoch in tables[0] if all(epoch in table for table in tables)]
-    found = [spread([table[epoch] for table in tables]) for epoch in epochs]  # type: ignore[misc]
+def _band(group: Group, over: str, key: str, axis: str) -> list[dict[str, Any]]:
+    """A line of means and the range over seeds behind it, over the column `over` where all runs have a value."""
+    tables = [{row[over]: row[key] for row in run.rows if row[key] is not None} for run in group.runs]
+    places = [place for place in tables[0] if all(place in table for table in tables)]
+    found = [spread([table[place] for table in tables]) for place in places]  # type: ignore[misc]
     colour = colour_of(group.variant)
     shared = {**_belongs(group), "yaxis": axis}
     edges = [one.most for one in found] + [one.least for one in reversed(found)]
     return [
         {
             **shared,
-            "x": epochs + epochs[::-1],
+            "x": places + places[::-1],
             "y": edges,
             "mode": "lines",
             "line": {"width": 0},
@@ -162,8 +179,17 @@ def _band(group: Group, key: str, axis: str) -> list[dict[str, Any]]:
             "fillcolor": f"{colour}26",
             "hoverinfo": "skip",
         },
-        {**shared, "x": epochs, "y": [one.mean for one in found], "mode": "lines", "line": {"color": colour}},
+        {**shared, "x": places, "y": [one.mean for one in found], "mode": "lines", "line": {"color": colour}},
     ]
+
+
+def _share_optimal(group: Group, axis: str) -> dict[str, Any]:
+    """The share of seeds all of whose rollouts are optimal."""
+    rows = zip(*(run.rows for run in group.runs), strict=True)
+    shares = [fmean(row["validation_metric"] == 1 for row in of_seeds) for of_seeds in rows]
+    episodes = [row["episodes"] for row in group.runs[0].rows]
+    line = {"color": colour_of(group.variant)}
+    return {**_belongs(group), "yaxis": axis, "x": episodes, "y": shares, "mode": "lines", "line": line}
 
 
 def _bars(found: list[Spread]) -> dict[str, Any]:
@@ -183,10 +209,14 @@ def _of(section: Section, cell: str) -> list[Group]:
 
 
 def _metric_axis(section: Section, which: str) -> dict[str, Any]:
-    """Errors on a logarithmic scale, accuracies from 0 to 1."""
+    """Errors on a logarithmic scale, shares from 0 to 1."""
     higher = section.summary["higher_is_better"]
-    title: dict[str, Any] = {"title": {"text": f"{which} {'accuracy' if higher else 'error'}"}}
+    title: dict[str, Any] = {"title": {"text": f"{which} {section.summary['metric'] if higher else 'error'}"}}
     return {**title, "range": [-0.03, 1.03]} if higher else {**title, "type": "log"}
+
+
+def _vaa_axis(domain: list[float]) -> dict[str, Any]:
+    return {"title": {"text": "VAA"}, "range": [-0.03, 1.05], "domain": domain, "gridcolor": _GRID}
 
 
 def _with_chance(layout: dict[str, Any], section: Section) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The network that a run trains."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,9 @@ from multistable.experiments.config import Config
 from multistable.experiments.data import Examples, Score, seed_for
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
 
-__all__ = ["Network", "new_network"]
+__all__ = ["Network", "drawn", "new_network"]
+
+Model = TypeVar("Model", bound=nn.Module)
 
 _TYPES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "mgu": MGU, "brc": BRC, "nbrc": NBRC}
 
@@ -42,17 +45,41 @@ class Network(nn.Module):
 
 def new_network(config: Config, examples: Examples, score: Score) -> Network:
     """The network as the run's seed draws it, on the run's device; the global random state is left alone."""
-    sizes = (examples.inputs.shape[2], config.hidden, config.layers)
-    kind = _TYPES[config.cell]
+    asked = _ASKED.get(config.task, -1)
+    _, steps, features = examples.inputs.shape
+
+    def around(recurrent: nn.Module) -> Network:
+        return Network(recurrent, config.hidden, score.outputs, asked)
+
+    return drawn(config, around, features, t_max=steps, batch_first=True)
+
+
+def drawn(
+    config: Config, around: Callable[[nn.Module], Model], features: int, *, t_max: int, batch_first: bool
+) -> Model:
+    """A model with the run's recurrent layers in it, all weights as the run's seed draws them, on the run's device.
+
+    Args:
+        config: the settings.
+        around: makes the model, given the recurrent layers.
+        features: I, of their inputs.
+        t_max: the longest memory that chrono gates are made for.
+        batch_first: as of `nn.GRU`.
+    """
+    sizes, kind = (features, config.hidden, config.layers), _TYPES[config.cell]
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(config.seed, "weights"))
-        rnn = DoubleLayer(kind, *sizes, batch_first=True) if config.double else kind(*sizes, batch_first=True)
-        network = Network(rnn, config.hidden, score.outputs, _ASKED.get(config.task, -1))
+        rnn = (
+            DoubleLayer(kind, *sizes, batch_first=batch_first)
+            if config.double
+            else kind(*sizes, batch_first=batch_first)
+        )
+        model = around(rnn)
     generator = torch.Generator().manual_seed(seed_for(config.seed, "initialiser"))
     if config.cell != "rnn":
         init.paper_(rnn, generator=generator)
     if config.init == "chrono":
-        init.chrono_(rnn, t_max=examples.inputs.shape[1], generator=generator)
+        init.chrono_(rnn, t_max=t_max, generator=generator)
     elif config.init == "bistable":
         init.bistable_(rnn)
-    return network.to(config.device)
+    return model.to(config.device)

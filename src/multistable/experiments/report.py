@@ -6,7 +6,7 @@ from typing import Any
 
 from multistable.experiments import figures
 from multistable.experiments.folder import CONFIG, replacing
-from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections
+from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections, spread
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,6 +23,7 @@ _TITLES = {
     "permuted_pixels": "Permuted images, pixel by pixel",
     "permuted_rows": "Permuted images, row by row",
     "flip_flop": "Flip-flop",
+    "t_maze": "T-Maze",
 }
 
 
@@ -95,6 +96,7 @@ def _shown(section: Section, place: int) -> dict[str, Any]:
         "metric": section.summary["metric"],
         "chance": f"{section.summary['chance']:.3g}",
         "cells": section.cells,
+        "by_reward": config.task == "t_maze",
         "rows": [
             {
                 "cell": group.cell,
@@ -114,9 +116,10 @@ def _about(section: Section) -> str:
     config = section.config
     better = "higher" if section.summary["higher_is_better"] else "lower"
     sequences = f"{config.samples:,} sequences" if config.samples else "all images"
+    budget = f"{config.episodes:,} episodes" if config.episodes else f"{config.epochs} epochs of {sequences}"
     return (
-        f"{config.layers} × {config.hidden} units, {config.epochs} epochs of {sequences}, batches of "
-        f"{config.batch_size}, Adam at {config.lr:g}. {section.summary['metric'].capitalize()}: {better} is better."
+        f"{config.layers} × {config.hidden} units, {budget}, batches of {config.batch_size}, Adam at {config.lr:g}. "
+        f"{section.summary['metric'].capitalize()}: {better} is better."
     )
 
 
@@ -133,7 +136,17 @@ def _numbers(group: Group) -> dict[str, Any]:
         "residual": f"{group.over_seeds(lambda run: run.summary['residual']).most:.0e}",
         "certified": shown(lambda run: run.summary["certified"]),
         "seconds": f"{group.over_seeds(lambda run: sum(run.summary['seconds'].values())).mean:,.0f}",
+        **(_optimality(group) if "first_optimal" in group.runs[0].summary else {}),
         "runs": [{"seed": run.config.seed, "name": run.config.name} for run in group.runs],
+    }
+
+
+def _optimality(group: Group) -> dict[str, str]:
+    """How many seeds came to an optimal policy, and after how many episodes."""
+    first = [run.summary["first_optimal"] for run in group.runs if run.summary["first_optimal"] is not None]
+    return {
+        "optimal": f"{len(first)} of {len(group.runs)}",
+        "first_optimal": _plus_minus(spread(first), len(first), ",.0f") if first else "",
     }
 
 
@@ -141,9 +154,11 @@ def _figures(section: Section, key: str) -> Iterator[dict[str, Any]]:
     """The figures of a section, each with the id of its place; an overview belongs to no cell."""
     yield {"id": f"{key}-overview", "figure": figures.overview(section)}
     yield {"id": f"{key}-time", "figure": figures.time_spent(section)}
+    learning = figures.rewarded if section.config.task == "t_maze" else figures.learning
     for cell in section.cells:
-        for name in ("learning", "horizons", "evaluation"):
-            yield {"id": f"{key}-{cell}-{name}", "figure": getattr(figures, name)(section, cell)}
+        yield {"id": f"{key}-{cell}-learning", "figure": learning(section, cell)}
+        yield {"id": f"{key}-{cell}-horizons", "figure": figures.horizons(section, cell)}
+        yield {"id": f"{key}-{cell}-evaluation", "figure": figures.evaluation(section, cell)}
 
 
 def _run(run: Run, runs: Path) -> dict[str, Any]:

@@ -12,14 +12,7 @@ import torch
 
 from multistable.attractors import attractors
 from multistable.experiments.config import Config
-from multistable.experiments.data import (
-    Data,
-    Score,
-    examples_to_test,
-    examples_to_train,
-    score_of,
-    seed_for,
-)
+from multistable.experiments.data import seed_for
 from multistable.experiments.folder import (
     CHECKPOINT,
     METRICS,
@@ -34,8 +27,9 @@ from multistable.experiments.folder import (
     write_csv,
     write_json,
 )
-from multistable.experiments.network import Network, new_network
-from multistable.experiments.training import LOGGERS, Training, evaluate, fit, measured, row_of
+from multistable.experiments.loggers import LOGGERS
+from multistable.experiments.measured import measured
+from multistable.experiments.subject import Subject, Trained
 from multistable.measure import Multistability
 from multistable.warmup import warmup
 
@@ -49,16 +43,14 @@ class Prepared:
     Attributes:
         config: its settings.
         folder: its folder, with its `config.yaml`.
-        data: what to train and validate with.
-        score: how answers are scored.
+        subject: what it trains.
         logger: `"none"`, `"tensorboard"` or `"wandb"`.
         progress: whether to show a progress bar.
     """
 
     config: Config
     folder: Path
-    data: Data
-    score: Score
+    subject: Subject
     logger: str
     progress: bool
 
@@ -98,44 +90,52 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
         raise ValueError("device is cuda, and torch finds no GPU to use")
     folder = runs / config.name
     claim(folder, config)
-    data, score = _examples_to_train(config), score_of(config)
-    network = new_network(config, data.train, score)
+    subject = _subject(config)
     if (folder / START).exists():
-        _read_start(folder, config, network)
+        _read_start(folder, config, subject)
     if (folder / CHECKPOINT).exists():
         if not (folder / START).exists():
             raise ValueError(f"{folder} holds a {CHECKPOINT} but no {START}, which comes before it")
-        _check_checkpoint(folder, config, network)
-    return Prepared(config, folder, data, score, logger, progress)
+        _check_checkpoint(folder, config, subject)
+    return Prepared(config, folder, subject, logger, progress)
 
 
 def execute(prepared: Prepared) -> dict[str, Any]:
     """Run what is left of a run; as `run`."""
-    config, folder, data, score = prepared.config, prepared.folder, prepared.data, prepared.score
-    network = new_network(config, data.train, score)
+    config, folder, subject = prepared.config, prepared.folder, prepared.subject
     if not (folder / START).exists():
-        _start(prepared, network)
-    start = _read_start(folder, config, network)
+        _start(prepared)
+    start = _read_start(folder, config, subject)
     if start["warmup"]:
         write_json(folder / WARMUP, start["warmup"])
-    training = Training(config, network, data, score, start["rows"], folder)
-    fit(training, config, folder, prepared.logger, prepared.progress)
-    write_csv(folder / METRICS, training.rows)
-    summary = _summary(prepared, network, start, training)
+    trained = subject.train(start["rows"], folder, prepared.logger, prepared.progress)
+    write_csv(folder / METRICS, trained.rows)
+    summary = _summary(prepared, start, trained)
     write_json(folder / SUMMARY, summary)
     remove_leftovers(folder)
     return summary
 
 
-def _start(prepared: Prepared, network: Network) -> None:
+def _subject(config: Config) -> Subject:
+    """What the run trains, as its seed draws it."""
+    if config.task == "t_maze":
+        from multistable.experiments.reinforcement import Reinforcement
+
+        return Reinforcement(config)
+    from multistable.experiments.supervised import Supervised
+
+    return Supervised(config)
+
+
+def _start(prepared: Prepared) -> None:
     """Write down what training starts from: the weights, after the warmup if there is one."""
-    config, data = prepared.config, prepared.data
-    before = measured(config, network, data)
+    config, subject = prepared.config, prepared.subject
+    before = measured(config, subject.recurrent, subject.to_measure)
     result = None
     if config.warmup:
         result = warmup(
-            network.rnn,
-            data.train.inputs,
+            subject.recurrent,
+            subject.to_warm_up,
             steps=config.warmup_steps,
             lr=config.warmup_lr,
             target=config.warmup_target,
@@ -149,26 +149,28 @@ def _start(prepared: Prepared, network: Network) -> None:
         "config": config.to_dict(),
         "warmup": result.to_dict() if result else None,
         "before": _trace(before),
-        "start": _trace(measured(config, network, data) if result else before),
-        "rows": [row_of(config, network, data, prepared.score, 0, None, None)],
+        "start": _trace(measured(config, subject.recurrent, subject.to_measure) if result else before),
+        "rows": [subject.first_row()],
     }
     with replacing(prepared.folder / START) as temporary:
-        torch.save({"state_dict": network.state_dict(), "run": start}, temporary)
+        torch.save({"state_dict": subject.network.state_dict(), "run": start}, temporary)
 
 
-def _read_start(folder: Path, config: Config, network: Network) -> dict[str, Any]:
-    """What training starts from; its weights go into `network`."""
-    read = read_checkpoint(folder / START, config, lambda found: network.load_state_dict(found["state_dict"]))
-    start: dict[str, Any] = read["run"]
+def _read_start(folder: Path, config: Config, subject: Subject) -> dict[str, Any]:
+    """What training starts from; its weights go into the network."""
+
+    def accept(found: dict[str, Any]) -> None:
+        subject.network.load_state_dict(found["state_dict"])
+
+    start: dict[str, Any] = read_checkpoint(folder / START, config, accept)["run"]
     return start
 
 
-def _check_checkpoint(folder: Path, config: Config, network: Network) -> None:
+def _check_checkpoint(folder: Path, config: Config, subject: Subject) -> None:
     """Raise unless training can go on from the checkpoint."""
 
     def accept(found: dict[str, Any]) -> None:
-        prefix = "network."
-        network.load_state_dict({key.removeprefix(prefix): value for key, value in found["state_dict"].items()})
+        subject.accept(found)
         epochs = [row["epoch"] for row in found["run"]["rows"]]
         if epochs != list(range(len(epochs))):
             raise ValueError(f"its rows are of the epochs {epochs}")
@@ -176,19 +178,18 @@ def _check_checkpoint(folder: Path, config: Config, network: Network) -> None:
     read_checkpoint(folder / CHECKPOINT, config, accept)
 
 
-def _summary(prepared: Prepared, network: Network, start: dict[str, Any], training: Training) -> dict[str, Any]:
-    config, score = prepared.config, prepared.score
+def _summary(prepared: Prepared, start: dict[str, Any], trained: Trained) -> dict[str, Any]:
+    config, subject = prepared.config, prepared.subject
     since = time.perf_counter()
-    loss, metric = evaluate(network, examples_to_test(config), score)
-    evaluation = [{"length": config.horizon, "metric": metric, "chance": score.chance}]
+    tested = subject.test(config)
+    evaluation = [{"length": config.horizon, "metric": tested.metric, "chance": subject.chance(config)}]
     for length in config.evaluation_lengths:
         other = config.at(length)
-        value = evaluate(network, examples_to_test(other), score)[1]
-        evaluation.append({"length": length, "metric": value, "chance": score_of(other).chance})
-    last = measured(config, network, prepared.data)
+        evaluation.append({"length": length, "metric": subject.test(other).metric, "chance": subject.chance(other)})
+    last = measured(config, subject.recurrent, subject.to_measure)
     found = attractors(
-        network.rnn,
-        prepared.data.validation.inputs[: config.measure_n],
+        subject.recurrent,
+        subject.to_measure,
         n=config.measure_n,
         horizon=config.attractors_horizon,
         generator=seed_for(config.seed, "measure"),
@@ -196,11 +197,12 @@ def _summary(prepared: Prepared, network: Network, start: dict[str, Any], traini
     warmed = start["warmup"]
     return {
         "name": config.name,
-        "metric": score.metric,
-        "higher_is_better": score.higher_is_better,
-        "chance": score.chance,
-        "test_loss": loss,
-        "test_metric": metric,
+        "metric": subject.metric,
+        "higher_is_better": subject.higher_is_better,
+        "chance": subject.chance(config),
+        "test_metric": tested.metric,
+        **{f"test_{name}": value for name, value in tested.others.items()},
+        **subject.in_summary(trained.rows),
         "evaluation": sorted(evaluation, key=lambda one: one["length"]),
         "vaa": last.vaa,
         "residual": last.residual,
@@ -210,7 +212,7 @@ def _summary(prepared: Prepared, network: Network, start: dict[str, Any], traini
         "attractors": {"count": found.count, "shares": found.shares},
         "seconds": {
             "warmup": warmed["seconds"] if warmed else 0.0,
-            "training": training.seconds,
+            "training": trained.seconds,
             "evaluation": time.perf_counter() - since,
         },
         "versions": {
@@ -233,10 +235,3 @@ def _check_packages(logger: str, progress: bool) -> None:
             asked = "a progress bar" if package in ("rich", "tqdm") else f"the logger {package}"
             extra = "experiments" if package in ("rich", "tqdm") else package
             raise ImportError(f"{asked} needs {package}: pip install 'multistable[{extra}]'")
-
-
-def _examples_to_train(config: Config) -> Data:
-    try:
-        return examples_to_train(config)
-    except OSError as error:
-        raise OSError(f"source is {config.source}: {error}") from error

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,22 +15,18 @@ from torch import Tensor
 from multistable.experiments.config import Config
 from multistable.experiments.data import Data, Examples, Score, seed_for, shuffled
 from multistable.experiments.folder import CHECKPOINT, METRICS, replacing, write_csv
+from multistable.experiments.loggers import log, loggers_of
+from multistable.experiments.measured import measured
 from multistable.experiments.network import Network
-from multistable.measure import Multistability, measure
+from multistable.experiments.subject import Row
 
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, RichProgressBar
-    from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 except ImportError as error:
     raise ImportError("experiments need lightning: pip install 'multistable[experiments]'") from error
 
-__all__ = ["LOGGERS", "Row", "Training", "evaluate", "fit", "measured", "row_of"]
-
-Row = dict[str, Any]
-"""What is known after an epoch; the epoch 0 is before training."""
-
-LOGGERS = ("none", "tensorboard", "wandb")
+__all__ = ["Training", "evaluate", "fit", "row_of"]
 
 _EVALUATED = 500  # sequences at once where no gradient is taken
 
@@ -85,8 +81,7 @@ class Training(pl.LightningModule):
         with replacing(self._folder / CHECKPOINT) as temporary:
             self.trainer.save_checkpoint(temporary)
         write_csv(self._folder / METRICS, self.rows)
-        for logger in self.loggers:
-            logger.log_metrics({key: value for key, value in row.items() if value is not None}, step=row["epoch"])
+        log(self.loggers, row)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["run"] = {"config": self._config.to_dict(), "rows": self.rows, "seconds": self.seconds}
@@ -135,7 +130,7 @@ def fit(training: Training, config: Config, folder: Path, logger: str = "none", 
             accelerator="gpu" if config.device == "cuda" else "cpu",
             devices=1,
             max_epochs=config.epochs,
-            logger=_loggers(logger, config, folder),
+            logger=loggers_of(logger, config, folder) or False,
             callbacks=callbacks,
             default_root_dir=folder,
             enable_checkpointing=False,
@@ -167,7 +162,7 @@ def row_of(
         if value is not None and not math.isfinite(value):
             raise FloatingPointError(f"the {name} loss of epoch {epoch} is {value}: a smaller lr may help")
     due = epoch % config.measure_every == 0 or epoch == config.epochs
-    found = measured(config, network, data) if due else None
+    found = measured(config, network.rnn, data.validation.inputs[: config.measure_n]) if due else None
     return {
         "epoch": epoch,
         "train_loss": train_loss,
@@ -179,13 +174,6 @@ def row_of(
     }
 
 
-def measured(config: Config, network: Network, data: Data) -> Multistability:
-    """The measure, from the same prefixes and under the same constant inputs at every moment of a run."""
-    inputs = data.validation.inputs[: config.measure_n]
-    seed = seed_for(config.seed, "measure")
-    return measure(network.rnn, inputs, n=config.measure_n, horizon=config.measure_horizon, generator=seed)
-
-
 @torch.no_grad()
 def evaluate(network: Network, examples: Examples, score: Score) -> tuple[float, float]:
     """Loss and metric, each the mean over all examples."""
@@ -195,14 +183,6 @@ def evaluate(network: Network, examples: Examples, score: Score) -> tuple[float,
         sums += len(inputs) * torch.stack([score.loss(answers, targets), score.measure(answers, targets)])
     loss, metric = (sums / len(examples.inputs)).tolist()
     return loss, metric
-
-
-def _loggers(logger: str, config: Config, folder: Path) -> list[Logger] | Literal[False]:
-    if logger == "tensorboard":
-        return [TensorBoardLogger(folder, name="tensorboard", version="")]
-    if logger == "wandb":
-        return [WandbLogger(name=config.name, save_dir=folder, project="multistable", config=config.to_dict())]
-    return False
 
 
 @contextmanager

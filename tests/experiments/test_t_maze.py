@@ -1,0 +1,102 @@
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from experiments.tiny import tiny
+
+from multistable.experiments import figures
+from multistable.experiments.config import Config
+from multistable.experiments.results import Run, collect, sections
+from multistable.experiments.run import run
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("changes", [{}, {"cell": "lstm", "init": "chrono", "double": True, "warmup": True}])
+def test_from_end_to_end(changes: dict[str, object], tmp_path: Path) -> None:
+    config = tiny("t_maze", length=3, episodes=30, evaluation_lengths=[9], **changes)
+    state = torch.get_rng_state()
+    summary = run(config, tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+    folder = tmp_path / config.name
+    assert summary == json.loads((folder / "summary.json").read_text())
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["episodes"] for row in rows] == ["0", "20", "30"]
+    assert [row["train_return"] == "" for row in rows] == [True, False, False]
+    for row in rows:
+        assert 0 <= float(row["validation_metric"]) <= 1
+        assert 1 <= float(row["validation_steps"]) <= 8
+    assert [(one["length"], one["chance"]) for one in summary["evaluation"]] == [(3, 0.5), (9, 0.5)]
+    assert (folder / "warmup.json").exists() == config.warmup
+
+
+@pytest.mark.slow
+def test_it_learns_and_says_when(tmp_path: Path) -> None:
+    config = tiny("t_maze", length=2, episodes=200, hidden=16, batch_size=32, lr=3e-3)
+    summary = run(config, tmp_path)
+    (found,) = collect(tmp_path).runs
+    optimal = [row["episodes"] for row in found.rows if row["validation_metric"] == 1]
+    # All fifty rollouts were optimal after 80 episodes at the latest for eight seeds of eight.
+    assert summary["first_optimal"] == optimal[0]
+    assert found.rows[0]["validation_metric"] == 0
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_run_comes_to_the_same_end(tmp_path: Path) -> None:
+    command = [sys.executable, str(HERE / "killed.py"), str(tmp_path), "t_maze"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    moments = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert len(moments) == 11
+    for moment in moments:
+        assert all(moment.values()), moment
+
+
+def test_a_checkpoint_whose_buffer_has_changed(tmp_path: Path) -> None:
+    config = tiny("t_maze", length=3, episodes=20)
+    run(config, tmp_path)
+    (tmp_path / config.name / "summary.json").unlink()
+    path = tmp_path / config.name / "checkpoint.ckpt"
+    held = torch.load(path, weights_only=True)
+    held["learner"]["buffer"]["steps"].pop()
+    torch.save(held, path)
+    with pytest.raises(ValueError, match="is damaged, or no checkpoint of this run: a buffer's parts must be of"):
+        run(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"length": 1}, "length must be at least 2, got 1"),
+        ({"episodes": 0}, "episodes must be at least 1, got 0"),
+        ({"epochs": 3}, "epochs does not belong to the task t_maze, which has length, episodes"),
+        ({"evaluation_lengths": [1]}, "evaluation_lengths holds 1: length must be at least 2, got 1"),
+    ],
+)
+def test_bad_settings(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Config(**{"task": "t_maze", "length": 5, **changes})  # type: ignore[arg-type]
+
+
+def test_the_share_of_seeds_that_are_optimal(tmp_path: Path) -> None:
+    config = tiny("t_maze", length=3, episodes=20)
+    summary = run(config, tmp_path)
+    (found,) = collect(tmp_path).runs
+    runs = [
+        Run(
+            replace(config, seed=seed),
+            summary,
+            [{**row, "validation_metric": metric} for row, metric in zip(found.rows, metrics, strict=True)],
+            found.folder,
+        )
+        for seed, metrics in enumerate([(0.0, 1.0), (0.0, 0.98), (1.0, 1.0), (0.0, 0.0)])
+    ]
+    (section,) = sections(runs)
+    drawn = figures.rewarded(section, "gru")
+    (shares,) = (line for line in drawn["data"] if line["yaxis"] == "y2")
+    assert (shares["x"], shares["y"]) == ([0, 20], [0.25, 0.5])
