@@ -1,0 +1,118 @@
+"""RecurrentPPO of Stable-Baselines3-contrib in a T-Maze, with and without a warmup of its LSTMs.
+
+Run: python benchmarks/recurrent_ppo.py [LENGTH ...]
+
+A run that was interrupted goes on where it stopped.
+"""
+
+import json
+import sys
+import time
+from typing import Any
+
+import torch
+from sb3_contrib import RecurrentPPO
+from side_by_side import RESULTS, write
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env
+
+from multistable import measure
+from multistable.integrations.sb3 import _play, warmup_policy
+from multistable.rl import TMazeEnv
+
+LENGTHS, SEEDS = (5, 10), 3
+ENVIRONMENTS, STEPS, BATCH, EPOCHS = 32, 64, 256, 4
+BUDGET, EVERY = 200_000, ENVIRONMENTS * STEPS  # environment steps in all, and from one test to the next
+VARIANTS = ("plain", "warmup")
+
+
+def build(length: int, seed: int) -> RecurrentPPO:
+    """A new agent: an LSTM of 64 units for the actor, and one for the critic."""
+    envs = make_vec_env("multistable/TMaze-v0", ENVIRONMENTS, seed=seed, env_kwargs={"length": length})
+    return RecurrentPPO(
+        "MlpLstmPolicy",
+        envs,
+        n_steps=STEPS,
+        batch_size=BATCH,
+        n_epochs=EPOCHS,
+        learning_rate=1e-3,
+        gamma=0.98,
+        ent_coef=0.01,
+        policy_kwargs={"lstm_hidden_size": 64},
+        seed=seed,
+        device="cpu",
+    )
+
+
+def solved(model: RecurrentPPO, length: int) -> bool:
+    """Whether the agent, without chance, reaches both goals in L + 1 steps."""
+    env = TMazeEnv(length)
+    for goal in ("up", "down"):
+        observation, _ = env.reset(options={"goal": goal})
+        state, total = None, 0.0
+        for _ in range(length + 1):
+            action, state = model.predict(observation, state, deterministic=True)
+            observation, reward, terminated, _, _ = env.step(int(action))
+            total += float(reward)
+            if terminated:
+                break
+        if total != 4:
+            return False
+    return True
+
+
+class Solved(BaseCallback):
+    """Tests the agent after every update, and ends learning when it is tested well three times in a row."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.length = length
+        self.at: list[int] = []
+
+    def _on_rollout_start(self) -> None:
+        self.at = [*self.at, self.num_timesteps] if solved(self.model, self.length) else []  # type: ignore[arg-type]
+
+    def _on_step(self) -> bool:
+        return len(self.at) < 3
+
+
+def vaa(model: RecurrentPPO, seed: int) -> float:
+    """VAA of the actor's LSTM after 2,000 steps, on what it receives in 100 episodes of random actions."""
+    generator = torch.Generator().manual_seed(seed)
+    histories = [of_actor for of_actor, _ in _play(model, model.policy, 100, generator)]  # type: ignore[arg-type]
+    lstm: Any = model.policy.lstm_actor
+    return round(measure(lstm, histories, n=100, horizon=2000, generator=seed).vaa, 4)
+
+
+def row(length: int, variant: str, seed: int) -> dict[str, Any]:
+    """A whole training."""
+    start = time.perf_counter()
+    model = build(length, seed)
+    if variant == "warmup":
+        warmup_policy(model, generator=seed)
+    before = vaa(model, seed)
+    tests = Solved(length)
+    model.learn(BUDGET, callback=tests)
+    return {
+        "length": length,
+        "variant": variant,
+        "seed": seed,
+        "solved after steps": tests.at[0] if len(tests.at) == 3 else None,
+        "steps": model.num_timesteps,
+        "vaa before": before,
+        "vaa after": vaa(model, seed),
+        "seconds": round(time.perf_counter() - start),
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    file = RESULTS / "recurrent_ppo.json"
+    rows: list[dict[str, Any]] = json.loads(file.read_text())["rows"] if file.exists() else []
+    there = [(one["length"], one["variant"], one["seed"]) for one in rows]
+    for length in map(int, sys.argv[1:]) if sys.argv[1:] else LENGTHS:
+        for seed in range(SEEDS):
+            for variant in VARIANTS:
+                if (length, variant, seed) not in there:
+                    rows.append(row(length, variant, seed))
+                    write("recurrent_ppo", rows)
