@@ -20,9 +20,9 @@ from multistable import measure
 from multistable.integrations.sb3 import _play, warmup_policy
 from multistable.rl import TMazeEnv
 
-LENGTHS, SEEDS = (5, 10), 3
+LENGTHS, SEEDS = (10, 15), 3
 ENVIRONMENTS, STEPS, BATCH, EPOCHS = 32, 64, 256, 4
-BUDGET, EVERY = 200_000, ENVIRONMENTS * STEPS  # environment steps in all, and from one test to the next
+BUDGET = 200_000  # environment steps
 VARIANTS = ("plain", "warmup")
 
 
