@@ -3,13 +3,14 @@
 Run: python benchmarks/results.py
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from math import floor, log10
 from pathlib import Path
+from statistics import fmean
 
 from claims import certified, claims, other_lengths
-from comparisons import MOVED, cell_of, halfway_of, learned_at, rank, vaa_before, variant_of
+from comparisons import MOVED, Tally, cell_of, halfway_of, learned_at, rank, vaa_before, variant_of
 from curves import curves
 from tables import table
 
@@ -75,27 +76,25 @@ def outcomes(runs: Sequence[Run]) -> str:
         [
             name,
             len(group),
-            shown(group, lambda run: run.summary["test_metric"]),
+            plus_minus([run.summary["test_metric"] for run in group]),
             ", ".join("–" if epoch is None else str(epoch) for epoch in map(learned_at, group)),
-            shown(group, vaa_before, 2),
-            shown(group, lambda run: run.summary["vaa"], 2),
-            shown(group, lambda run: run.summary["certified"], 2),
+            f"{fmean(map(vaa_before, group)):.2f}&nbsp;→&nbsp;{fmean(run.summary['vaa'] for run in group):.2f}",
+            f"{fmean(run.summary['certified'] for run in group):.2f}",
         ]
         for name, group in groups_of(runs).items()
     ]
-    head = ["", "seeds", _test(runs), "learned at", "VAA before training", "after", "certified after"]
-    return table(head, body)
+    return table(["", "seeds", _test(runs), "learned at", "VAA", "certified"], body)
 
 
 def lengths(runs: Sequence[Run]) -> str:
-    """The test metric at every evaluation length."""
-    found = [one["length"] for one in runs[0].summary["evaluation"]]
-    body: list[list[object]] = [
-        [name, *(shown(group, _metric_at(place)) for place in range(len(found)))]
-        for name, group in groups_of(runs).items()
-    ]
+    """The mean test metric at every evaluation length."""
+    body: list[list[object]] = []
+    for name, group in groups_of(runs).items():
+        metrics = [[one["metric"] for one in run.summary["evaluation"]] for run in group]
+        means = [fmean(values) for values in zip(*metrics, strict=True)]
+        body.append([name, *(f"{mean:.{_places(mean)}f}" for mean in means)])
     key = TASKS[runs[0].config.task].horizon
-    return table([_test(runs), *(f"{key} {length}" for length in found)], body)
+    return table([_test(runs), *(f"{key} {one['length']}" for one in runs[0].summary["evaluation"])], body)
 
 
 def still_missing(plan: Iterable[Config], runs: Iterable[Run]) -> str:
@@ -119,12 +118,12 @@ def still_missing(plan: Iterable[Config], runs: Iterable[Run]) -> str:
     return f"{len(plan) - len(missing)} of {len(plan)} runs are there. Missing: {'; '.join(parts)}"
 
 
-def shown(runs: Sequence[Run], value: Callable[[Run], float], places: int | None = None) -> str:
-    """A mean over seeds, to three digits or so many decimal places, and with more than one seed the deviation."""
-    found = spread([value(run) for run in runs])
-    if places is None:
-        places = max(0, 2 - floor(log10(abs(found.mean)))) if found.mean else 2
-    return f"{found.mean:.{places}f}" + (f" ± {found.deviation:.{places}f}" if len(runs) > 1 else "")
+def plus_minus(values: Sequence[float]) -> str:
+    """A mean, and where there is more than one value the standard deviation; in one line of a cell."""
+    found = spread(values)
+    places = _places(found.mean)
+    deviation = f"&nbsp;±&nbsp;{found.deviation:.{places}f}" if len(values) > 1 else ""
+    return f"{found.mean:.{places}f}{deviation}"
 
 
 def section(runs: Sequence[Run]) -> str:
@@ -138,7 +137,7 @@ def section(runs: Sequence[Run]) -> str:
 
 {outcomes(runs)}
 
-At all evaluation lengths:
+At all evaluation lengths, means over seeds:
 
 {lengths(runs)}
 
@@ -150,17 +149,8 @@ At all evaluation lengths:
 
 def overview(found: Sequence[Sequence[Run]]) -> str:
     """The verdicts, section by section, with the cases for and against."""
-    columns = [claims(runs) for runs in found]
-    body: list[list[object]] = [
-        [
-            row[0][0],
-            *(
-                f"{tally.verdict}, {len(tally.support)} : {len(tally.against)}" if tally.cases else tally.verdict
-                for _, tally, _ in row
-            ),
-        ]
-        for row in zip(*columns, strict=True)
-    ]
+    rows = zip(*map(claims, found), strict=True)
+    body: list[list[object]] = [[row[0][0], *(_cases(tally) for _, tally, _ in row)] for row in rows]
     return table(["", *map(title, found)], body)
 
 
@@ -206,8 +196,9 @@ How to read it:
   – if there is none.
 - **Pairs** are two runs of one cell and seed, and so with the same sequences. The chrono LSTM, the paper's LSTM whose
   gates are made for long memories, counts as a cell of its own.
-- **VAA rose** or fell in training if it changed by more than {MOVED:g}. Before training means after the warmup, where
-  there is one.
+- **VAA** is that before training, after the warmup where there is one, and that after training; certified is what
+  [`attractors`](attractors.md) finds after training, and slow are the states of which it is not certain. Both are means
+  over seeds. VAA **rose** or fell if it changed by more than {MOVED:g}.
 - **Supported** or **contradicted**: more cases go that way than chance brings in 5 % of the time (two-sided sign test,
   without ties). **Open**: neither. Seeds of one cell resemble each other, so this is on the generous side.
 
@@ -236,9 +227,15 @@ def _name(config: Config) -> str:
     return f"{cell_of(config)}, {variant_of(config)}"
 
 
-def _metric_at(place: int) -> Callable[[Run], float]:
-    """What gets the metric at one of the evaluation lengths."""
-    return lambda run: float(run.summary["evaluation"][place]["metric"])
+def _cases(tally: Tally) -> str:
+    """A verdict, and how many cases there are for and against."""
+    numbers = f" {len(tally.support)}&nbsp;:&nbsp;{len(tally.against)}" if tally.cases else ""
+    return f"{tally.verdict}{numbers}"
+
+
+def _places(value: float) -> int:
+    """Decimal places that show three digits."""
+    return max(0, 2 - floor(log10(abs(value)))) if value else 2
 
 
 def _test(runs: Sequence[Run]) -> str:

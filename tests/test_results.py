@@ -287,8 +287,7 @@ def test_what_is_said_of_missing_runs(modules: SimpleNamespace) -> None:
     ],
 )
 def test_how_numbers_are_shown(values: list[float], expected: str, modules: SimpleNamespace) -> None:
-    runs = [made(test=value) for value in values]
-    assert modules.results.shown(runs, lambda run: run.summary["test_metric"]) == expected
+    assert modules.results.plus_minus(values).replace("&nbsp;", " ") == expected
 
 
 def test_curves_are_means_of_a_cell_and_variant(modules: SimpleNamespace) -> None:
