@@ -224,8 +224,9 @@ def memory_words() -> str:
     best = min(copies, key=lambda row: row["test"]["10000"])
     return f"""Without a warmup nothing was learned. The {len(signs)} other networks all learned the sign: after 100
 steps it is right in {said(signs, "100")}; after 10,000 in {said(signs, "10000")}; after 100,000 in
-{said(signs, "100000")}. {sum(value >= 0.99 for value in last)} have it right in 99 % or more then, {sum(value == 1 for value in last)} in all
-that were tested. What is missing after 100 steps is missing for first inputs near zero.
+{said(signs, "100000")}. Then {sum(value >= 0.99 for value in last)} have it right in 99 % or more, and
+{sum(value == 1 for value in last)} in all that were tested. What is missing after 100 steps is missing for first inputs
+near zero.
 
 A continuous value is another matter. All {len(copies)} networks keep it for 100 steps, with errors of
 {said(copies, "100")}; after 1,000 steps they are {said(copies, "1000")}; after 10,000 {said(copies, "10000")}. The
