@@ -53,6 +53,7 @@ def found_runs() -> list[list[Run]]:
 def setting(runs: Sequence[Run]) -> str:
     """What is asked, of which networks, trained and scored how."""
     config, summary = runs[0].config, runs[0].summary
+    assert config.validation is not None
     if config.samples is None:
         split = f"all images but a fifth of each class, to test; of the others {100 * config.validation:.0f} % validate"
     else:

@@ -327,6 +327,13 @@ def proximal() -> str:
     return table(["", "VAA before learning", "solved", "after environment steps"], body)
 
 
+def proximal_words() -> str:
+    """What the table says, with its figures."""
+    after = {(row["seed"], row["variant"]): row["solved after steps"] for row in rows_of("recurrent_ppo")}
+    ratios = [after[seed, "plain"] / steps for (seed, variant), steps in after.items() if variant == "warmup"]
+    return f"Without the warmup it took {min(ratios):.1f} to {max(ratios):.1f} times as many steps, seed by seed."
+
+
 def page() -> str:
     """The whole page."""
     versions = json.loads((RESULTS / "warmup_step.json").read_text())["versions"]
@@ -419,6 +426,8 @@ reaches both goals in L + 1 steps after three updates in a row, of at most
 200,000 steps; VAA is that of the actor's LSTM at 2,000 steps.
 
 {proximal()}
+
+{proximal_words()}
 
 ## The cost of `attractors`
 

@@ -87,7 +87,7 @@ def test_every_run_is_one_of_its_sweep(modules: SimpleNamespace) -> None:
         for run in collect(ROOT / "results" / task).runs:
             assert run.config in asked
             assert run.folder == ROOT / "results" / run.config.name
-            assert [row["epoch"] for row in run.rows] == list(range(run.config.epochs + 1))
+            assert [row["epoch"] for row in run.rows] == list(range(1 + (run.config.epochs or 0)))
 
 
 def test_cells_and_variants(modules: SimpleNamespace) -> None:
