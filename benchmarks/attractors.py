@@ -1,5 +1,7 @@
 """`attractors` for 256 states of a 128-unit GRU beside `measure` at 10,000 steps, and the memory that each takes.
 
+Beside both stand 10,000 steps of all states, none left out: `measure` leaves out those that have come to rest.
+
 Run: python benchmarks/attractors.py
 """
 
@@ -11,6 +13,7 @@ from side_by_side import median_seconds, peak_megabytes, write
 from torch import Tensor, nn
 
 from multistable import attractors, init, measure, warmup
+from multistable.dynamics import dynamics
 
 HIDDEN, N, LENGTH, HORIZON, REPEATS = 128, 256, 100, 10_000, 3
 NETWORKS = ("new", "bistable_", "bistable_, strong inputs", "warmed up")
@@ -57,12 +60,23 @@ def run(task: str, gru: nn.GRU, inputs: Tensor) -> Any:
     return measure(gru, inputs, n=N, horizon=HORIZON, generator=0)
 
 
+@torch.no_grad()
+def all_steps(gru: nn.GRU) -> Tensor:
+    """10,000 steps of all states under a constant input."""
+    (layer,) = dynamics(gru)
+    return layer.hold(torch.zeros(N, HIDDEN), torch.randn(1), HORIZON)
+
+
 def row(name: str) -> dict[str, Any]:
     """Time and memory of both."""
     gru, inputs = network(name)
     found = run("attractors", gru, inputs)
     seconds = median_seconds(
-        {"attractors": lambda _: run("attractors", gru, inputs), "measure": lambda _: run("measure", gru, inputs)},
+        {
+            "attractors": lambda _: run("attractors", gru, inputs),
+            "measure": lambda _: run("measure", gru, inputs),
+            "all steps": lambda _: all_steps(gru),
+        },
         REPEATS,
     )
     return {
@@ -71,6 +85,7 @@ def row(name: str) -> dict[str, Any]:
         "shares": {kind: round(share, 3) for kind, share in found.shares.items() if share > 0},
         "median seconds": {task: round(value, 2) for task, value in seconds.items()},
         "attractors / measure": round(seconds["attractors"] / seconds["measure"], 3),
+        "attractors / all steps": round(seconds["attractors"] / seconds["all steps"], 3),
         "peak megabytes added": {task: round(added_megabytes(name, task)) for task in ("attractors", "measure")},
     }
 

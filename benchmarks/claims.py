@@ -45,7 +45,7 @@ def _faster(runs: Sequence[Run], variant: str) -> Claim:
     found = pairs(runs, variant, "plain")
     either = learned(found, 1)
     tally = earlier(either)
-    ways = _ways(tally, "Learned at an earlier epoch", "at a later one", "at the same")
+    ways = in_words(tally, "Learned at an earlier epoch", "at a later one", "at the same")
     return f"`{variant}` learns faster than `plain`", tally, _text(ways, _neither(len(found) - len(either)))
 
 
@@ -53,14 +53,14 @@ def _better(runs: Sequence[Run], variant: str) -> Claim:
     found = pairs(runs, variant, "plain")
     either = learned(found, 1)
     tally = smaller_error(either)
-    ways = _ways(tally, "The test metric is better", "worse", "the same")
+    ways = in_words(tally, "The test metric is better", "worse", "the same")
     return f"`{variant}` ends better than `plain`", tally, _text(ways, _neither(len(found) - len(either)))
 
 
 def _less_exact(found: Sequence[Pair]) -> Claim:
     both = learned(found, 2)
     tally = smaller_error((plain, warm) for warm, plain in both)
-    ways = _ways(tally, "Where both learned, the test error after a warmup is larger", "smaller", "the same")
+    ways = in_words(tally, "Where both learned, the test error after a warmup is larger", "smaller", "the same")
     return (
         "`warmup` costs precision where `plain` learns too",
         tally,
@@ -71,8 +71,8 @@ def _less_exact(found: Sequence[Pair]) -> Claim:
 def _more_exact(found: Sequence[Pair], with_plain: Sequence[Pair]) -> Claim:
     both, beside_plain = learned(found, 2), learned(with_plain, 2)
     tally = smaller_error(both)
-    ways = _ways(tally, "Where both learned, the test error is smaller than with `warmup`", "larger", "the same")
-    than_plain = _ways(smaller_error(beside_plain), "Smaller than with `plain`", "larger", "the same")
+    ways = in_words(tally, "Where both learned, the test error is smaller than with `warmup`", "larger", "the same")
+    than_plain = in_words(smaller_error(beside_plain), "Smaller than with `plain`", "larger", "the same")
     return (
         "`double+warmup` regains precision",
         tally,
@@ -92,10 +92,10 @@ def _rising(plain: Sequence[Run]) -> Claim:
         "VAA rises as `plain` networks learn",
         tally,
         _text(
-            _ways(tally, "In training that succeeded VAA rose", "fell", "stayed", "runs"),
+            in_words(tally, "In training that succeeded VAA rose", "fell", "stayed", "runs"),
             _change(those),
             _related(those),
-            _ways(risen(others), "In training that did not, it rose", "fell", "stayed", "runs"),
+            in_words(risen(others), "In training that did not, it rose", "fell", "stayed", "runs"),
             _change(others),
         ),
     )
@@ -144,7 +144,7 @@ def other_lengths(runs: Sequence[Run]) -> str:
     return f"Of the {len(those)} runs that learned, the test metric is halfway or better, by {key}, in {found}."
 
 
-def _ways(tally: Tally, support: str, against: str, tie: str, what: str = "pairs") -> str:
+def in_words(tally: Tally, support: str, against: str, tie: str, what: str = "pairs") -> str:
     """How many cases went which way, with their cells."""
     if not tally.cases:
         return f"{support}: no such {what}."

@@ -103,18 +103,18 @@ def learned(found: Iterable[Pair], at_least: int) -> list[Pair]:
 
 def earlier(found: Iterable[Pair]) -> Tally:
     """Whether the first of each pair learned at an earlier epoch; one that never did is later than any."""
-    return _tally((cell_of(run.config), _compared(_epoch(other), _epoch(run))) for run, other in found)
+    return tallied((cell_of(run.config), compared(_epoch(other), _epoch(run))) for run, other in found)
 
 
 def smaller_error(found: Iterable[Pair]) -> Tally:
     """Whether the first of each pair has the smaller test error."""
-    return _tally((cell_of(run.config), _compared(error(other), error(run))) for run, other in found)
+    return tallied((cell_of(run.config), compared(error(other), error(run))) for run, other in found)
 
 
 def risen(runs: Iterable[Run]) -> Tally:
     """Whether VAA rose in training, by more than `MOVED`; a smaller change either way is a tie."""
     changes = [(cell_of(run.config), run.summary["vaa"] - vaa_before(run)) for run in runs]
-    return _tally((cell, 0 if abs(change) <= MOVED else change) for cell, change in changes)
+    return tallied((cell, 0 if abs(change) <= MOVED else change) for cell, change in changes)
 
 
 def follows(run: Run) -> float | None:
@@ -147,12 +147,12 @@ def _epoch(run: Run) -> float:
     return inf if epoch is None else epoch
 
 
-def _compared(one: float, other: float) -> int:
+def compared(one: float, other: float) -> int:
     """1 where `one` is the larger, -1 where it is the smaller."""
     return (one > other) - (one < other)
 
 
-def _tally(signed: Iterable[tuple[str, float]]) -> Tally:
+def tallied(signed: Iterable[tuple[str, float]]) -> Tally:
     """Cells sorted by the sign of a number: above zero is for the claim."""
     tally = Tally([], [], [])
     for cell, value in signed:

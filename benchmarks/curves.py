@@ -55,14 +55,18 @@ def _metric(axes: Axes, runs: Sequence[Run], limits: tuple[float, float]) -> Non
     better = summary["higher_is_better"]
     axes.set_title(cell_of(runs[0].config), fontsize=10, fontweight="bold", loc="left")
     axes.set(yscale="linear" if better else "log", ylim=limits)
-    axes.set_ylabel(f"validation\n{'accuracy' if better else 'error'}")
+    axes.set_ylabel(
+        summary["metric"].replace("share of ", "").replace(" ", "\n")
+        if _by_reward(runs)
+        else f"validation\n{'accuracy' if better else 'error'}"
+    )
     axes.axhline(summary["chance"], color="black", linewidth=0.8, linestyle=":")
     axes.tick_params(labelbottom=False)
     _draw(axes, runs, "validation_metric")
 
 
 def _vaa(axes: Axes, runs: Sequence[Run]) -> None:
-    axes.set(ylim=(-0.05, 1.05), yticks=(0, 1), ylabel="VAA", xlabel="epoch")
+    axes.set(ylim=(-0.05, 1.05), yticks=(0, 1), ylabel="VAA", xlabel="episodes" if _by_reward(runs) else "epoch")
     _draw(axes, runs, "vaa")
 
 
@@ -81,9 +85,14 @@ def _draw(axes: Axes, runs: Sequence[Run], key: str) -> None:
 
 
 def _values(run: Run, key: str) -> dict[float, float]:
-    """Epochs, and the values of those that have one."""
-    rows = [(row["epoch"], row[key]) for row in run.rows]
+    """Epochs, or episodes, and the values of those that have one."""
+    rows = [(row.get("episodes", row["epoch"]), row[key]) for row in run.rows]
     return {epoch: value for epoch, value in rows if epoch is not None and value is not None}
+
+
+def _by_reward(runs: Sequence[Run]) -> bool:
+    """Whether the runs learned from reward, and so count episodes."""
+    return runs[0].config.task == "t_maze"
 
 
 def _legend(figure: Figure, runs: Sequence[Run]) -> None:

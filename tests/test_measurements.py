@@ -74,9 +74,9 @@ def test_what_the_page_says_of_lasting_memory() -> None:
         json.loads((results / f"lasting_memory_{kind}.json").read_text())["rows"] for kind in ("single", "double")
     )
     assert (len(single), len(double)) == (30, 24)
-    rows = single + double
-    untrained = [row["test"] for row in rows if row["variant"] == "none"]
-    assert all(0.4 < value < 0.6 or value > 0.9 for test in untrained for value in test.values())
-    trained = [row for row in rows if row["variant"] != "none"]
-    assert all(row["test"]["100"] < 0.01 for row in trained if row["task"] == "copy")
-    assert all(row["test"]["100"] > 0.98 for row in trained if row["task"] == "sign")
+    for row in single + double:
+        value = row["test"]["100"]
+        # Nobody is between: either has learned it or is at chance.
+        assert (value < 0.01 or value > 0.9) if row["task"] == "copy" else (value > 0.95 or 0.4 < value < 0.6)
+        if row["variant"] != "none":
+            assert (value < 0.01) if row["task"] == "copy" else (value > 0.95)

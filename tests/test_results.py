@@ -1,32 +1,23 @@
 """The page of results is made from the runs in results/, by definitions that are tried on runs made by hand."""
 
-import importlib
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from benchmark_modules import ROOT, benchmark_modules
 from PIL import Image
 
 from multistable.experiments.config import Config, variant_keys
 from multistable.experiments.results import Run, collect
 from multistable.experiments.sweep import read_sweep
 
-ROOT = Path(__file__).parents[1]
-MODULES = ("results", "claims", "comparisons", "curves")
-
 
 @pytest.fixture(scope="module")
 def modules() -> Iterator[SimpleNamespace]:
-    there = set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "benchmarks"))
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    for name in set(sys.modules) - there:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(ROOT / "benchmarks")):
-            del sys.modules[name]
+    with benchmark_modules("results", "claims", "comparisons", "curves") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
