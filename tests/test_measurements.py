@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -80,3 +81,9 @@ def test_what_the_page_says_of_lasting_memory() -> None:
         assert (value < 0.01 or value > 0.9) if row["task"] == "copy" else (value > 0.95 or 0.4 < value < 0.6)
         if row["variant"] != "none":
             assert (value < 0.01) if row["task"] == "copy" else (value > 0.95)
+    for rows in (single, double):
+        at = {
+            variant: median(row["test"]["10000"] for row in rows if row["task"] == "copy" and row["variant"] == variant)
+            for variant in ("bistable_", "bistable_, contraction")
+        }
+        assert at["bistable_, contraction"] > at["bistable_"]
