@@ -11,6 +11,7 @@ from experiments.tiny import tiny
 
 from multistable.experiments import figures
 from multistable.experiments.config import Config
+from multistable.experiments.reinforcement import Reinforcement
 from multistable.experiments.results import Run, collect, sections
 from multistable.experiments.run import run
 
@@ -67,6 +68,19 @@ def test_a_checkpoint_whose_buffer_has_changed(tmp_path: Path) -> None:
     torch.save(held, path)
     with pytest.raises(ValueError, match="is damaged, or no checkpoint of this run: a buffer's parts must be of"):
         run(config, tmp_path)
+
+
+def test_as_many_states_are_measured_as_asked_for_in_long_mazes_too() -> None:
+    subject = Reinforcement(tiny("t_maze", length=1000, measure_n=8))  # the buffer holds two or three episodes
+    assert len(subject.to_measure) == 8 == len(subject.to_warm_up)
+    assert len({one.numpy().tobytes() for one in subject.to_measure}) == 8
+
+
+def test_a_maze_that_is_too_long_for_the_buffer(tmp_path: Path) -> None:
+    message = "length must leave the longest episode, of 3 length - 1 steps, in a replay buffer of 8,192, got 2732"
+    with pytest.raises(ValueError, match=message):
+        run(tiny("t_maze", length=2732), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from multistable._progress import progress_bar
 from multistable.experiments.config import Config
@@ -28,7 +29,10 @@ from multistable.rl import (
     input_size,
     optimal_in_t_maze,
 )
+from multistable.rl._rules import time_limit
 from multistable.rl.learner import Learner, Played, filled_buffer
+from multistable.rl.replay_buffer import histories
+from multistable.rl.rollouts import Explorer, rollout
 from multistable.rl.t_maze import time_limited_t_maze
 
 __all__ = ["Reinforcement"]
@@ -55,14 +59,19 @@ class Reinforcement(Subject):
     def __init__(self, config: Config) -> None:
         assert config.length is not None and config.episodes is not None
         self._config, self._episodes = config, config.episodes
+        longest = time_limit(config.length)
+        if longest > _CAPACITY:
+            raise ValueError(
+                f"length must leave the longest episode, of 3 length - 1 steps, in a replay buffer of {_CAPACITY:,}, "
+                f"got {config.length}"
+            )
         self._env = time_limited_t_maze(config.length)
         around = partial(DRQN, num_actions=len(T_MAZE_EXPLORATION))
-        longest = 3 * config.length - 1
         self.network = network = drawn(config, around, input_size(self._env), t_max=longest, batch_first=False)
         self._network = network
         self.recurrent = network.recurrent
         self._buffer = filled_buffer(self._env, _CAPACITY, _EXPLORATION, self._rng("buffer"))
-        self.to_warm_up = self._buffer.histories(network.head.weight.detach())
+        self.to_warm_up = self._histories()
         self.to_measure = self.to_warm_up[: config.measure_n]
 
     def first_row(self) -> Row:
@@ -101,6 +110,14 @@ class Reinforcement(Subject):
     def in_summary(self, rows: Sequence[Row]) -> dict[str, Any]:
         optimal = (row["episodes"] for row in rows if row["validation_metric"] == 1)
         return {"first_optimal": next(optimal, None)}
+
+    def _histories(self) -> list[Tensor]:
+        """What agents receive that act at random: those in the buffer, and others where it holds too few to measure."""
+        explorer = Explorer(_EXPLORATION, self._rng("histories"))
+        seeds = self._rng("mazes")
+        missing = self._config.measure_n - len(list(self._buffer))
+        others = [rollout(self._env, explorer, int(seeds.integers(2**31))) for _ in range(missing)]
+        return histories([*self._buffer, *others], like=self._network.head.weight.detach())
 
     def _learner(self) -> Learner:
         """A learner that has learnt nothing so far."""

@@ -15,6 +15,7 @@ from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
 from multistable.experiments.folder import (
     CHECKPOINT,
+    CONFIG,
     METRICS,
     START,
     SUMMARY,
@@ -89,8 +90,10 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is cuda, and torch finds no GPU to use")
     folder = runs / config.name
-    claim(folder, config)
+    if (folder / CONFIG).exists():
+        claim(folder, config)
     subject = _subject(config)
+    claim(folder, config)
     if (folder / START).exists():
         _read_start(folder, config, subject)
     if (folder / CHECKPOINT).exists():

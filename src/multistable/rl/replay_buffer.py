@@ -1,7 +1,7 @@
 """Episodes, and the buffer that replays them."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from multistable._checks import check_int
 from multistable.rl._encoding import check_received
 
-__all__ = ["Episode", "ReplayBuffer", "Transition"]
+__all__ = ["Episode", "ReplayBuffer", "Transition", "histories"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +91,6 @@ class ReplayBuffer:
             left += 1
         return left
 
-    def histories(self, like: Tensor) -> list[Tensor]:
-        """What networks receive along each episode, (T + 1, I), in the dtype and on the device of `like`."""
-        return [torch.from_numpy(episode.inputs).to(like) for episode in self._episodes]
-
     def state_dict(self) -> dict[str, Any]:
         """What it holds, in tensors and plain values."""
         episodes = list(self._episodes)
@@ -151,3 +147,8 @@ class ReplayBuffer:
             (self._episodes[index], len(self._episodes[index]) - int(behind))
             for index, behind in zip(which.tolist(), ends[which] - drawn, strict=True)
         ]
+
+
+def histories(episodes: Iterable[Episode], *, like: Tensor) -> list[Tensor]:
+    """What networks receive along each episode, (T + 1, I), in the dtype and on the device of `like`."""
+    return [torch.from_numpy(episode.inputs).to(like) for episode in episodes]

@@ -20,7 +20,7 @@ from multistable.rl._encoding import Encoding
 from multistable.rl.drqn import DRQN
 from multistable.rl.evaluate import Evaluation, Optimal, check_envs, check_network, check_optimal, evaluate
 from multistable.rl.learner import Learner, Played, filled_buffer
-from multistable.rl.replay_buffer import ReplayBuffer
+from multistable.rl.replay_buffer import ReplayBuffer, histories
 from multistable.warmup import WarmupResult, warmup
 
 __all__ = ["DRQNResult", "train_drqn"]
@@ -228,7 +228,8 @@ def _warm_up(
     network: DRQN, buffer: ReplayBuffer, options: Mapping[str, Any], generator: torch.Generator
 ) -> WarmupResult:
     """Warm up the recurrent layers on what the buffer's agents received."""
-    return warmup(network.recurrent, buffer.histories(network.head.weight.detach()), generator=generator, **options)
+    received = histories(buffer, like=network.head.weight.detach())
+    return warmup(network.recurrent, received, generator=generator, **options)
 
 
 def _check_environments(env: Any, evaluation_envs: Any) -> Encoding:
