@@ -1,4 +1,4 @@
-"""Write docs/results.md and its figures from the runs in results/.
+"""Write docs/results.md, docs/results-t-maze.md and their figures from the runs in results/.
 
 Run: python benchmarks/results.py
 """
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import floor, log10
 from statistics import fmean
 
+import maze_results
 from claims import certified, claims, other_lengths
 from comparisons import MOVED, halfway_of, learned_at, vaa_before
 from curves import curves
@@ -19,7 +20,7 @@ from multistable.experiments.sweep import read_sweep
 
 PAGE = DOCS / "results.md"
 
-# Other tasks in results/ are skipped.
+# Other tasks in results/ are skipped; the T-Maze has a page of its own.
 SWEEPS = {
     "copy_first_input": "configs/sweeps/small/copy-first-input.yaml",
     "denoising": "configs/sweeps/small/denoising.yaml",
@@ -40,6 +41,7 @@ ASKED = {
 def setting(runs: Sequence[Run]) -> str:
     """What is asked, of which networks, trained and scored how."""
     config, summary = runs[0].config, runs[0].summary
+    assert config.validation is not None
     if config.samples is None:
         split = f"all images but a fifth of each class, to test; of the others {100 * config.validation:.0f} % validate"
     else:
@@ -124,8 +126,8 @@ def page(found: Sequence[Sequence[Run]]) -> str:
     return f"""# Results
 
 What the supervised [experiments](experiments.md) found in their small form: the paper's comparisons, with small
-networks and little training. All numbers come from the runs in `results/`, which the first commands leave there; the
-last one writes this page.
+networks and little training; the T-Maze, which is learnt from reward, has [a page of its own](results-t-maze.md). All
+numbers come from the runs in `results/`, which the first commands leave there; the last one writes this page.
 
 ```console
 {commands}
@@ -179,3 +181,6 @@ if __name__ == "__main__":
     found = found_runs(SWEEPS)
     PAGE.write_text(page(found))
     draw(found)
+    mazes = found_runs([maze_results.TASK])
+    maze_results.PAGE.write_text(maze_results.page(mazes))
+    maze_results.draw(mazes)

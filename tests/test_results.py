@@ -1,7 +1,5 @@
 """The page of results is made from the runs in results/, by definitions that are tried on runs made by hand."""
 
-import importlib
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,24 +7,19 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from scripts import scripts
 
 from multistable.experiments.config import Config, variant_keys
 from multistable.experiments.results import Run, collect
 from multistable.experiments.sweep import read_sweep
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("results", "claims", "comparisons", "curves", "pages")
 
 
 @pytest.fixture(scope="module")
 def modules() -> Iterator[SimpleNamespace]:
-    there = set(sys.modules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "benchmarks"))
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    for name in set(sys.modules) - there:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(ROOT / "benchmarks")):
-            del sys.modules[name]
+    with scripts("results", "claims", "comparisons", "curves", "pages") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +80,7 @@ def test_every_run_is_one_of_its_sweep(modules: SimpleNamespace) -> None:
         for run in collect(ROOT / "results" / task).runs:
             assert run.config in asked
             assert run.folder == ROOT / "results" / run.config.name
+            assert run.config.epochs is not None
             assert [row["epoch"] for row in run.rows] == list(range(run.config.epochs + 1))
 
 
