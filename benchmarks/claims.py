@@ -5,8 +5,6 @@ from statistics import fmean, median
 
 from comparisons import (
     Pair,
-    Tally,
-    by_cell,
     cell_of,
     earlier,
     error,
@@ -17,15 +15,12 @@ from comparisons import (
     pairs,
     risen,
     smaller_error,
-    vaa_before,
     variant_of,
 )
-from tables import percent
+from words import Claim, in_cells, joined, kinds_of_states, mean_change, which_way
 
 from multistable.experiments.config import TASKS
 from multistable.experiments.results import Run
-
-Claim = tuple[str, Tally, str]
 
 WARMED_UP = ("warmup", "double+warmup")
 
@@ -45,38 +40,38 @@ def _faster(runs: Sequence[Run], variant: str) -> Claim:
     found = pairs(runs, variant, "plain")
     either = learned(found, 1)
     tally = earlier(either)
-    ways = in_words(tally, "Learned at an earlier epoch", "at a later one", "at the same")
-    return f"`{variant}` learns faster than `plain`", tally, _text(ways, _neither(len(found) - len(either)))
+    ways = which_way(tally, "Learned at an earlier epoch", "at a later one", "at the same")
+    return f"`{variant}` learns faster than `plain`", tally, joined(ways, _neither(len(found) - len(either)))
 
 
 def _better(runs: Sequence[Run], variant: str) -> Claim:
     found = pairs(runs, variant, "plain")
     either = learned(found, 1)
     tally = smaller_error(either)
-    ways = in_words(tally, "The test metric is better", "worse", "the same")
-    return f"`{variant}` ends better than `plain`", tally, _text(ways, _neither(len(found) - len(either)))
+    ways = which_way(tally, "The test metric is better", "worse", "the same")
+    return f"`{variant}` ends better than `plain`", tally, joined(ways, _neither(len(found) - len(either)))
 
 
 def _less_exact(found: Sequence[Pair]) -> Claim:
     both = learned(found, 2)
     tally = smaller_error((plain, warm) for warm, plain in both)
-    ways = in_words(tally, "Where both learned, the test error after a warmup is larger", "smaller", "the same")
+    ways = which_way(tally, "Where both learned, the test error after a warmup is larger", "smaller", "the same")
     return (
         "`warmup` costs precision where `plain` learns too",
         tally,
-        _text(ways, _medians(both, "warmup", "plain")),
+        joined(ways, _medians(both, "warmup", "plain")),
     )
 
 
 def _more_exact(found: Sequence[Pair], with_plain: Sequence[Pair]) -> Claim:
     both, beside_plain = learned(found, 2), learned(with_plain, 2)
     tally = smaller_error(both)
-    ways = in_words(tally, "Where both learned, the test error is smaller than with `warmup`", "larger", "the same")
-    than_plain = in_words(smaller_error(beside_plain), "Smaller than with `plain`", "larger", "the same")
+    ways = which_way(tally, "Where both learned, the test error is smaller than with `warmup`", "larger", "the same")
+    than_plain = which_way(smaller_error(beside_plain), "Smaller than with `plain`", "larger", "the same")
     return (
         "`double+warmup` regains precision",
         tally,
-        _text(
+        joined(
             ways,
             _medians(both, "double+warmup", "warmup"),
             than_plain,
@@ -91,12 +86,12 @@ def _rising(plain: Sequence[Run]) -> Claim:
     return (
         "VAA rises as `plain` networks learn",
         tally,
-        _text(
-            in_words(tally, "In training that succeeded VAA rose", "fell", "stayed", "runs"),
-            _change(those),
+        joined(
+            which_way(tally, "In training that succeeded VAA rose", "fell", "stayed", "runs"),
+            mean_change(those),
             _related(those),
-            in_words(risen(others), "In training that did not, it rose", "fell", "stayed", "runs"),
-            _change(others),
+            which_way(risen(others), "In training that did not, it rose", "fell", "stayed", "runs"),
+            mean_change(others),
         ),
     )
 
@@ -119,14 +114,11 @@ def certified(runs: Sequence[Run]) -> str:
         return "No run learned."
     found = [run.summary["attractors"] for run in those]
     many = [run for run, one in zip(those, found, strict=True) if one["count"] > 1]
-    means = {kind: fmean(one["shares"][kind] for one in found) for kind in found[0]["shares"]}
-    words = {"equilibrium": "at rest", "cycle": "in a cycle", "slow": "slow", "drift": "drifting", "chaos": "chaotic"}
-    states = ", ".join(f"{percent(share)} {words[kind]}" for kind, share in means.items() if share > 0)
     return (
         f"VAA after training is {fmean(run.summary['vaa'] for run in those):.2f} in the mean of the {len(those)} runs "
         f"that learned, and {fmean(run.summary['certified'] for run in those):.2f} is certified. More than one "
-        f"attractor is certified in {len(many)}{_cells([cell_of(run.config) for run in many])}. Of the states in "
-        f"these {len(those)}, {states}."
+        f"attractor is certified in {len(many)}{in_cells([cell_of(run.config) for run in many])}. Of the states in "
+        f"these {len(those)}, {kinds_of_states(those)}."
     )
 
 
@@ -144,19 +136,6 @@ def other_lengths(runs: Sequence[Run]) -> str:
     return f"Of the {len(those)} runs that learned, the test metric is halfway or better, by {key}, in {found}."
 
 
-def in_words(tally: Tally, support: str, against: str, tie: str, what: str = "pairs") -> str:
-    """How many cases went which way, with their cells."""
-    if not tally.cases:
-        return f"{support}: no such {what}."
-    ways = [(against, tally.against), (tie, tally.ties)]
-    rest = "".join(f", {word} in {len(cells)}{_cells(cells)}" for word, cells in ways if cells)
-    return f"{support} in {len(tally.support)} of {tally.cases} {what}{_cells(tally.support)}{rest}."
-
-
-def _cells(cells: Sequence[str]) -> str:
-    return f" ({by_cell(cells)})" if cells else ""
-
-
 def _neither(count: int) -> str:
     return f"In {count} more, neither learned." if count else ""
 
@@ -166,14 +145,3 @@ def _medians(found: Sequence[Pair], one: str, other: str) -> str:
         return ""
     medians = [f"{median(error(run) for run in runs):.2g}" for runs in zip(*found, strict=True)]
     return f"Median errors: `{one}` {medians[0]}, `{other}` {medians[1]}."
-
-
-def _change(runs: Sequence[Run]) -> str:
-    if not runs:
-        return ""
-    before, after = fmean(map(vaa_before, runs)), fmean(run.summary["vaa"] for run in runs)
-    return f"In the mean from {before:.2f} to {after:.2f}."
-
-
-def _text(*sentences: str) -> str:
-    return " ".join(filter(None, sentences))

@@ -1,7 +1,7 @@
 """What can be said of runs side by side: when each learned, which of two is better, and what VAA did meanwhile."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import comb, inf
 from statistics import correlation
@@ -96,19 +96,24 @@ def pairs(runs: Sequence[Run], variant: str, other: str) -> list[Pair]:
     return [(run, match) for run, match in found if match is not None and variant_of(run.config) == variant]
 
 
-def learned(found: Iterable[Pair], at_least: int) -> list[Pair]:
-    """The pairs of which one or both have learned, as `at_least` says."""
-    return [pair for pair in found if sum(learned_at(run) is not None for run in pair) >= at_least]
+def learned(found: Iterable[Pair], at_least: int, when: Callable[[Run], float | None] = learned_at) -> list[Pair]:
+    """The pairs of which one or both have learned, as `at_least` says; by default as `learned_at` has it."""
+    return [pair for pair in found if sum(when(run) is not None for run in pair) >= at_least]
 
 
-def earlier(found: Iterable[Pair]) -> Tally:
-    """Whether the first of each pair learned at an earlier epoch; one that never did is later than any."""
-    return tallied((cell_of(run.config), compared(_epoch(other), _epoch(run))) for run, other in found)
+def earlier(found: Iterable[Pair], when: Callable[[Run], float | None] = learned_at) -> Tally:
+    """Whether the first of each pair learned earlier; one that never did is later than any."""
+    return larger(found, lambda run: -_or_never(when(run)))
 
 
 def smaller_error(found: Iterable[Pair]) -> Tally:
     """Whether the first of each pair has the smaller test error."""
-    return tallied((cell_of(run.config), compared(error(other), error(run))) for run, other in found)
+    return larger(found, lambda run: -error(run))
+
+
+def larger(found: Iterable[Pair], value: Callable[[Run], float]) -> Tally:
+    """Whether the first of each pair has the larger value."""
+    return _tally((cell_of(run.config), _compared(value(run), value(other))) for run, other in found)
 
 
 def risen(runs: Iterable[Run]) -> Tally:
@@ -142,9 +147,8 @@ def sign_test(most: int, cases: int) -> float:
     return min(1.0, float(sides / 2**cases))
 
 
-def _epoch(run: Run) -> float:
-    epoch = learned_at(run)
-    return inf if epoch is None else epoch
+def _or_never(when: float | None) -> float:
+    return inf if when is None else when
 
 
 def compared(one: float, other: float) -> int:

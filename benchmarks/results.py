@@ -1,29 +1,26 @@
-"""Write docs/results.md and its figures from the runs in results/.
+"""Write docs/results.md, docs/results-t-maze.md and their figures from the runs in results/.
 
 Run: python benchmarks/results.py
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from math import floor, log10
-from pathlib import Path
 from statistics import fmean
 
+import maze_results
 from claims import certified, claims, other_lengths
-from comparisons import MOVED, Tally, cell_of, halfway_of, learned_at, rank, vaa_before, variant_of
+from comparisons import MOVED, halfway_of, learned_at, vaa_before
 from curves import curves
+from pages import DOCS, ROOT, found_runs, groups_of, overview, picture, still_missing, versions
 from tables import table
 
-from multistable.experiments.config import TASKS, Config
-from multistable.experiments.results import Run, collect, sections, spread
+from multistable.experiments.config import TASKS
+from multistable.experiments.results import Run, spread
 from multistable.experiments.sweep import read_sweep
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "results"
-DOCS = ROOT / "docs"
 PAGE = DOCS / "results.md"
 
-# Other tasks in results/ are skipped.
+# Other tasks in results/ are skipped; the T-Maze has a page of its own.
 SWEEPS = {
     "copy_first_input": "configs/sweeps/small/copy-first-input.yaml",
     "denoising": "configs/sweeps/small/denoising.yaml",
@@ -41,15 +38,6 @@ ASKED = {
 }
 
 
-def found_runs() -> list[list[Run]]:
-    """The finished runs: a list of those that can be compared for each section of the page, cell by cell."""
-    there = [run for task in SWEEPS if (RESULTS / task).is_dir() for run in collect(RESULTS / task).runs]
-    return [
-        sorted((run for group in one.groups for run in group.runs), key=lambda run: rank(run.config))
-        for one in sections(there)
-    ]
-
-
 def setting(runs: Sequence[Run]) -> str:
     """What is asked, of which networks, trained and scored how."""
     config, summary = runs[0].config, runs[0].summary
@@ -64,11 +52,6 @@ units, {config.epochs} epochs of {split}. Batches of {config.batch_size}, Adam a
 The metric is the {summary["metric"]}; chance is {summary["chance"]:g}, halfway {halfway_of(runs[0]):g}. VAA is that of
 {config.measure_n} states at {config.measure_horizon:,} steps, certified at {config.attractors_horizon:,};
 {1 / config.measure_n:g} is a single attractor."""
-
-
-def groups_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs that differ in their seeds alone, by cell and variant."""
-    return {name: list(group) for name, group in groupby(runs, lambda run: _name(run.config))}
 
 
 def outcomes(runs: Sequence[Run]) -> str:
@@ -96,27 +79,6 @@ def lengths(runs: Sequence[Run]) -> str:
         body.append([name, *(f"{mean:.{_places(mean)}f}" for mean in means)])
     key = TASKS[runs[0].config.task].horizon
     return table([_test(runs), *(f"{key} {one['length']}" for one in runs[0].summary["evaluation"])], body)
-
-
-def still_missing(plan: Iterable[Config], runs: Iterable[Run]) -> str:
-    """Which runs of a sweep are not there."""
-    plan, there = list(plan), [run.config for run in runs]
-    missing = sorted((config for config in plan if config not in there), key=rank)
-    if not missing:
-        return f"all {len(plan)} runs are there"
-    if len(missing) == len(plan):
-        return f"none of {len(plan)} runs is there yet"
-    parts = []
-    for cell, in_cell in groupby(missing, cell_of):
-        lacking = list(in_cell)
-        if len(lacking) == sum(cell_of(config) == cell for config in plan):
-            parts.append(cell)
-            continue
-        for name, group in groupby(lacking, _name):
-            seeds = [str(config.seed) for config in group]
-            whole = len(seeds) == sum(_name(config) == name for config in plan)
-            parts.append(name if whole else f"{name} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})")
-    return f"{len(plan) - len(missing)} of {len(plan)} runs are there. Missing: {'; '.join(parts)}"
 
 
 def plus_minus(values: Sequence[float]) -> str:
@@ -148,21 +110,9 @@ At all evaluation lengths, means over seeds:
 """
 
 
-def overview(found: Sequence[Sequence[Run]]) -> str:
-    """The verdicts, section by section, with the cases for and against."""
-    rows = zip(*map(claims, found), strict=True)
-    body: list[list[object]] = [[row[0][0], *(_cases(tally) for _, tally, _ in row)] for row in rows]
-    return table(["", *map(title, found)], body)
-
-
 def title(runs: Sequence[Run]) -> str:
     """The heading of a section."""
     return f"{TITLES[runs[0].config.task]}, {runs[0].config.setting.replace('-', ', ')}"
-
-
-def picture(runs: Sequence[Run]) -> str:
-    """The name of the file with a section's learning curves."""
-    return f"results-{runs[0].config.task}-{runs[0].config.setting}.png".lower().replace("_", "-")
 
 
 def page(found: Sequence[Sequence[Run]]) -> str:
@@ -176,8 +126,8 @@ def page(found: Sequence[Sequence[Run]]) -> str:
     return f"""# Results
 
 What the supervised [experiments](experiments.md) found in their small form: the paper's comparisons, with small
-networks and little training. All numbers come from the runs in `results/`, which the first commands leave there; the
-last one writes this page.
+networks and little training; the T-Maze, which is learnt from reward, has [a page of its own](results-t-maze.md). All
+numbers come from the runs in `results/`, which the first commands leave there; the last one writes this page.
 
 ```console
 {commands}
@@ -205,33 +155,17 @@ How to read it:
 
 ## The paper's claims
 
-{overview(found)}
+{overview(found, claims, title)}
 
 The numbers are cases for and against. That VAA rises as networks learn does not say which comes first.
 
 {all_sections}"""
 
 
-def versions(runs: Sequence[Run]) -> str:
-    """What the runs ran on."""
-    found = [run.summary["versions"] for run in runs]
-    return ", or ".join(sorted({f"Python {one['python']} and torch {one['torch']}" for one in found}))
-
-
 def draw(found: Sequence[Sequence[Run]]) -> None:
     """The learning curves of each section; the file says of how many runs they are."""
     for runs in found:
         curves(runs).savefig(DOCS / picture(runs), dpi=180, metadata={"Description": f"{len(runs)} runs"})
-
-
-def _name(config: Config) -> str:
-    return f"{cell_of(config)}, {variant_of(config)}"
-
-
-def _cases(tally: Tally) -> str:
-    """A verdict, and how many cases there are for and against."""
-    numbers = f" {len(tally.support)}&nbsp;:&nbsp;{len(tally.against)}" if tally.cases else ""
-    return f"{tally.verdict}{numbers}"
 
 
 def _places(value: float) -> int:
@@ -244,6 +178,9 @@ def _test(runs: Sequence[Run]) -> str:
 
 
 if __name__ == "__main__":
-    found = found_runs()
+    found = found_runs(SWEEPS)
     PAGE.write_text(page(found))
     draw(found)
+    mazes = found_runs([maze_results.TASK])
+    maze_results.PAGE.write_text(maze_results.page(mazes))
+    maze_results.draw(mazes)

@@ -8,21 +8,24 @@ from typing import Any
 import pytest
 from benchmark_modules import ROOT, benchmark_modules
 from PIL import Image
+from scripts import scripts
 
 from multistable.experiments.config import Config, variant_keys
 from multistable.experiments.results import Run, collect
 from multistable.experiments.sweep import read_sweep
 
+ROOT = Path(__file__).parents[1]
+
 
 @pytest.fixture(scope="module")
 def modules() -> Iterator[SimpleNamespace]:
-    with benchmark_modules("results", "claims", "comparisons", "curves") as found:
+    with scripts("results", "claims", "comparisons", "curves", "pages") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def found(modules: SimpleNamespace) -> list[list[Run]]:
-    there: list[list[Run]] = modules.results.found_runs()
+    there: list[list[Run]] = modules.pages.found_runs(modules.results.SWEEPS)
     return there
 
 
@@ -66,7 +69,7 @@ def test_the_page_is_made_from_the_runs(modules: SimpleNamespace, found: list[li
 
 def test_the_figures_are_of_as_many_runs(modules: SimpleNamespace, found: list[list[Run]]) -> None:
     for runs in found:
-        with Image.open(ROOT / "docs" / modules.results.picture(runs)) as picture:
+        with Image.open(ROOT / "docs" / modules.pages.picture(runs)) as picture:
             assert picture.info["Description"] == f"{len(runs)} runs"
 
 
@@ -78,7 +81,8 @@ def test_every_run_is_one_of_its_sweep(modules: SimpleNamespace) -> None:
         for run in collect(ROOT / "results" / task).runs:
             assert run.config in asked
             assert run.folder == ROOT / "results" / run.config.name
-            assert [row["epoch"] for row in run.rows] == list(range(1 + (run.config.epochs or 0)))
+            assert run.config.epochs is not None
+            assert [row["epoch"] for row in run.rows] == list(range(run.config.epochs + 1))
 
 
 def test_cells_and_variants(modules: SimpleNamespace) -> None:
@@ -259,7 +263,7 @@ def test_what_is_said_where_there_is_nothing_to_compare(modules: SimpleNamespace
 def test_what_is_said_of_missing_runs(modules: SimpleNamespace) -> None:
     runs = [made(cell, variant, 2 * n) for cell in ("gru", "lstm") for variant in ("plain", "warmup") for n in range(2)]
     plan = [run.config for run in runs]
-    said = modules.results.still_missing
+    said = modules.pages.still_missing
     assert said(plan, runs) == "all 8 runs are there"
     assert said(plan, []) == "none of 8 runs is there yet"
     assert said(plan, runs[:3]) == "3 of 8 runs are there. Missing: GRU, warmup (seed 2); LSTM"

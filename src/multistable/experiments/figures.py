@@ -133,7 +133,8 @@ def evaluation(section: Section, cell: str) -> Figure:
         )
     layout = _layout(TASKS[section.config.task].horizon, _metric_axis(section, "test"))
     if section.config.task == "t_maze":
-        layout["xaxis"]["type"] = "log"
+        tested = sorted({section.config.horizon, *section.config.evaluation_lengths})
+        layout["xaxis"] |= {"type": "log", "tickvals": tested, "tickformat": ","}
     trained = {"type": "line", "x0": section.config.horizon, "x1": section.config.horizon, "y0": 0, "y1": 1}
     layout["shapes"] = [{**trained, "yref": "paper", "line": {"color": "#bbbbbb", "width": 1}}]
     return {"data": data, "layout": _with_chance(layout, section)}
@@ -216,7 +217,7 @@ def _metric_axis(section: Section, which: str) -> dict[str, Any]:
 
 
 def _vaa_axis(domain: list[float]) -> dict[str, Any]:
-    return {"title": {"text": "VAA"}, "range": [-0.03, 1.05], "domain": domain, "gridcolor": _GRID}
+    return {"title": {"text": "VAA"}, "range": [-0.03, 1.05], "domain": domain, "gridcolor": _GRID, "zeroline": False}
 
 
 def _with_chance(layout: dict[str, Any], section: Section) -> dict[str, Any]:
