@@ -119,7 +119,7 @@ def larger(found: Iterable[Pair], value: Callable[[Run], float]) -> Tally:
 def risen(runs: Iterable[Run]) -> Tally:
     """Whether VAA rose in training, by more than `MOVED`; a smaller change either way is a tie."""
     changes = [(cell_of(run.config), run.summary["vaa"] - vaa_before(run)) for run in runs]
-    return tallied((cell, 0 if abs(change) <= MOVED else change) for cell, change in changes)
+    return _tally((cell, 0 if abs(change) <= MOVED else change) for cell, change in changes)
 
 
 def follows(run: Run) -> float | None:
@@ -151,12 +151,12 @@ def _or_never(when: float | None) -> float:
     return inf if when is None else when
 
 
-def compared(one: float, other: float) -> int:
+def _compared(one: float, other: float) -> int:
     """1 where `one` is the larger, -1 where it is the smaller."""
     return (one > other) - (one < other)
 
 
-def tallied(signed: Iterable[tuple[str, float]]) -> Tally:
+def _tally(signed: Iterable[tuple[str, float]]) -> Tally:
     """Cells sorted by the sign of a number: above zero is for the claim."""
     tally = Tally([], [], [])
     for cell, value in signed:

@@ -65,11 +65,7 @@ def _metric(axes: Axes, runs: Sequence[Run], limits: tuple[float, float]) -> Non
     summary = runs[0].summary
     better = summary["higher_is_better"]
     axes.set(yscale="linear" if better else "log", ylim=limits)
-    axes.set_ylabel(
-        summary["metric"].replace("share of ", "").replace(" ", "\n")
-        if _by_reward(runs)
-        else f"validation\n{'accuracy' if better else 'error'}"
-    )
+    axes.set_ylabel(f"validation\n{'accuracy' if better else 'error'}")
     axes.axhline(summary["chance"], color="black", linewidth=0.8, linestyle=":")
     _draw(axes, runs, "epoch", "validation_metric")
 

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from benchmark_modules import ROOT, benchmark_modules
 from PIL import Image
 from scripts import scripts
 
