@@ -142,8 +142,8 @@ How to read it:
 - **Optimal** is a policy all 50 rollouts of whose evaluation reach the goal in L + 1 steps. A single rollout without
   memory does so with probability one half at most.
 - **Ever optimal**: of how many seeds the policy was optimal at some evaluation. **First after**: the training episodes
-  before the first such evaluation, seed by seed; – if there is none. **Again**: of the evaluations after that, all seeds
-  together, the share that were optimal, too.
+  before the first such evaluation, seed by seed; – if there is none. **Again**: of the evaluations after that, all
+  seeds together, the share that were optimal, too.
 - **VAA** is that before training, after the warmup where there is one, and that after training; certified is what
   [`attractors`](attractors.md) finds after training, and slow are the states of which it is not certain. Both are means
   over networks, and said of one constant input, which is drawn at random and is not what an agent sees in the corridor.

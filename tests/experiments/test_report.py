@@ -257,3 +257,18 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "file").write_text("")
     assert main(["report", str(runs), "-o", str(tmp_path / "file" / "report.html")]) == 2
     assert "file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("summary.json", "{}", "summary.json lacks metric"),
+        ("summary.json", '{"metric": NaN}', "summary.json is no JSON that can be read: it holds NaN"),
+        ("metrics.csv", "", "metrics.csv holds no row"),
+    ],
+)
+def test_what_a_run_wrote_is_damaged(name: str, text: str, message: str, tmp_path: Path) -> None:
+    run(tiny(), tmp_path)
+    (tmp_path / tiny().name / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        collect(tmp_path)

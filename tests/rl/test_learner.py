@@ -68,5 +68,15 @@ def test_a_state_that_is_none() -> None:
     state["buffer"]["actions"] = state["buffer"]["actions"][1:]
     with pytest.raises(ValueError, match=r"a buffer's parts must be of \[\d+, \d+, \d+\] rows, got \[\d+, \d+, \d+\]"):
         one.load_state_dict(state)
+    state = one.state_dict()
+    state["buffer"]["rewards"] = state["buffer"]["rewards"].float()
+    held = list(one.buffer)
+    with pytest.raises(ValueError, match="a buffer's parts must have dimensions and types .*, got .*'float32'"):
+        one.load_state_dict(state)
+    state = one.state_dict()
+    state["buffer"]["inputs"][-1] = torch.nan
+    with pytest.raises(ValueError, match="observations and rewards must be finite, got NaN or infinity"):
+        one.load_state_dict(state)
+    assert all(a is b for a, b in zip(one.buffer, held, strict=True))
     with pytest.raises(KeyError, match="optimizer"):
         one.load_state_dict({"network": one.network.state_dict()})

@@ -108,12 +108,16 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: it is no JSON, or holds no mapping.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except ValueError as error:
         raise ValueError(f"{path} is no JSON that can be read: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} must hold a mapping, got {type(value).__name__}")
     return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}")
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

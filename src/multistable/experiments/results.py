@@ -16,6 +16,11 @@ __all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections"
 # What a comparison is about, at the values that stand for all others.
 _COMPARED: dict[str, Any] = {"cell": "gru", "init": "default", "double": False, "warmup": False, "seed": 0}
 
+_NEEDED = (  # of a summary, by a report
+    *("metric", "higher_is_better", "chance", "test_metric", "evaluation", "vaa", "residual", "certified"),
+    *("traces", "warmup", "attractors", "seconds", "versions"),
+)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -131,6 +136,12 @@ def spread(values: Sequence[float]) -> Spread:
 
 def _read(folder: Path) -> Run:
     config = Config.from_dict(read_yaml(folder / CONFIG))
+    summary = read_json(folder / SUMMARY)
+    for key in (*_NEEDED, *(["first_optimal"] if config.task == "t_maze" else [])):
+        if key not in summary:
+            raise ValueError(f"{folder / SUMMARY} lacks {key}")
     with (folder / METRICS).open(newline="", encoding="utf-8") as file:
         rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
-    return Run(config, read_json(folder / SUMMARY), rows, folder)
+    if not rows:
+        raise ValueError(f"{folder / METRICS} holds no row")
+    return Run(config, summary, rows, folder)

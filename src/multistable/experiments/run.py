@@ -175,7 +175,7 @@ def _check_checkpoint(folder: Path, config: Config, subject: Subject) -> None:
     def accept(found: dict[str, Any]) -> None:
         subject.accept(found)
         epochs = [row["epoch"] for row in found["run"]["rows"]]
-        if epochs != list(range(len(epochs))):
+        if not epochs or epochs != list(range(len(epochs))):
             raise ValueError(f"its rows are of the epochs {epochs}")
 
     read_checkpoint(folder / CHECKPOINT, config, accept)

@@ -45,6 +45,8 @@ class Episode:
         return len(self.actions)
 
 
+_KINDS = [(2, "float32"), (1, "int64"), (1, "float64")]
+
 Transition = tuple[Episode, int]
 """An episode and t: its history up to the action at t, the action, and what came of it."""
 
@@ -110,26 +112,21 @@ class ReplayBuffer:
             ValueError: its parts do not fit together.
         """
         steps, terminated = state["steps"], state["terminated"]
-        parts = [
-            state["inputs"].numpy(force=True),
-            state["actions"].numpy(force=True),
-            state["rewards"].numpy(force=True),
-        ]
-        sizes = [sum(steps) + len(steps), sum(steps), sum(steps)]
-        if [len(part) for part in parts] != sizes or len(terminated) != len(steps):
-            raise ValueError(f"a buffer's parts must be of {sizes} rows, got {[len(part) for part in parts]}")
+        parts = [state[name].numpy(force=True) for name in ("inputs", "actions", "rewards")]
+        rows = [sum(steps) + len(steps), sum(steps), sum(steps)]
+        if [len(part) for part in parts] != rows or len(terminated) != len(steps):
+            raise ValueError(f"a buffer's parts must be of {rows} rows, got {[len(part) for part in parts]}")
+        kinds = [(part.ndim, str(part.dtype)) for part in parts]
+        if kinds != _KINDS:
+            raise ValueError(f"a buffer's parts must have dimensions and types {_KINDS}, got {kinds}")
+        ends = np.cumsum(steps)[:-1]
+        inputs = np.split(parts[0], ends + np.arange(1, len(steps)))
+        actions, rewards = (np.split(part, ends) for part in parts[1:])
+        episodes = [Episode(*one) for one in zip(inputs, actions, rewards, map(bool, terminated), strict=True)]
         self._episodes.clear()
         self._size = 0
-        inputs, actions, rewards = (
-            np.split(part, ends)
-            for part, ends in zip(
-                parts,
-                (np.cumsum(steps) + np.arange(1, len(steps) + 1), np.cumsum(steps), np.cumsum(steps)),
-                strict=True,
-            )
-        )
-        for row, end in enumerate(terminated):
-            self.add(Episode(inputs[row], actions[row], rewards[row], bool(end)))
+        for episode in episodes:
+            self.add(episode)
 
     def sample(self, count: int, rng: np.random.Generator) -> list[Transition]:
         """Draw transitions with replacement, each of those stored with the same probability.
