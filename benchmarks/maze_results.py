@@ -39,7 +39,6 @@ def outcomes(runs: Sequence[Run]) -> str:
         body.append(
             [
                 name,
-                len(group),
                 f"{sum(first is not None for first in firsts)} of {len(group)}",
                 ", ".join("–" if first is None else f"{first:,}" for first in firsts),
                 f"{100 * fmean(again):.0f}&nbsp;%" if again else "",
@@ -47,7 +46,7 @@ def outcomes(runs: Sequence[Run]) -> str:
                 f"{fmean(run.summary['certified'] for run in group):.2f}",
             ]
         )
-    return table(["", "seeds", "ever optimal", "first after", "again", "VAA", "certified"], body)
+    return table(["", "ever optimal", "first after", "again", "VAA", "certified"], body)
 
 
 def lengths(runs: Sequence[Run]) -> str:
@@ -142,9 +141,9 @@ How to read it:
 
 - **Optimal** is a policy all 50 rollouts of whose evaluation reach the goal in L + 1 steps. A single rollout without
   memory does so with probability one half at most.
-- **Ever optimal**: the seeds whose policy was optimal at some evaluation. **First after**: the training episodes before
-  the first such evaluation, seed by seed; – if there is none. **Again**: of the evaluations after that, all seeds
-  together, the share that were optimal, too.
+- **Ever optimal**: of how many seeds the policy was optimal at some evaluation. **First after**: the training episodes
+  before the first such evaluation, seed by seed; – if there is none. **Again**: of the evaluations after that, all
+  seeds together, the share that were optimal, too.
 - **VAA** is that before training, after the warmup where there is one, and that after training; certified is what
   [`attractors`](attractors.md) finds after training, and slow are the states of which it is not certain. Both are means
   over networks, and said of one constant input, which is drawn at random and is not what an agent sees in the corridor.

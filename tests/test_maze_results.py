@@ -253,9 +253,9 @@ def test_tables(modules: SimpleNamespace) -> None:
         made("nbrc", "warmup", 0, vaa=(0.9, 0.7)),
     ]
     assert modules.maze_results.outcomes(runs).replace("&nbsp;", " ").splitlines()[2:] == [
-        "| GRU, plain | 2 | 1 of 2 | 20, – | 50 % | 0.01 → 0.41 | 0.01 |",
-        "| LSTM, warmup | 1 | 1 of 1 | 60 |  | 0.90 → 0.70 | 0.03 |",
-        "| nBRC, warmup | 1 | 0 of 1 | – |  | 0.90 → 0.70 | 0.01 |",
+        "| GRU, plain | 1 of 2 | 20, – | 50 % | 0.01 → 0.41 | 0.01 |",
+        "| LSTM, warmup | 1 of 1 | 60 |  | 0.90 → 0.70 | 0.03 |",
+        "| nBRC, warmup | 0 of 1 | – |  | 0.90 → 0.70 | 0.01 |",
     ]
     assert modules.maze_results.lengths(runs).replace("&nbsp;", " ").splitlines() == [
         "|  | L 20 | L 100 | L 1,000 |",
