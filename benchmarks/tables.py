@@ -234,9 +234,7 @@ def memory_words() -> str:
 {len(memory_rows("copy"))} the copy; {len(plain)} of these without any help before training. Of those that learned it,
 the sign is right in {said(signs, "100")}, after 100 steps; in {said(signs, "10000")}, after 10,000; and in
 {said(signs, "100000")}, after 100,000. {sum(value >= 0.99 for value in last)} have it right in 99 % or more then,
-{sum(value == 1 for value in last)} in all that were tested. What is missing after 100 steps is missing for first inputs
-near zero.
-
+{sum(value == 1 for value in last)} in all that were tested.
 A continuous value is another matter. The errors of those that learned it are {said(copies, "100")}, after 100 steps;
 {said(copies, "1000")}, after 1,000; and {said(copies, "10000")}, after 10,000. Best off at
 100,000 is `{best}`: {", ".join(score("copy", value) for value in groups[best])}. Training on up to 200 steps finds
