@@ -235,6 +235,7 @@ def memory_words() -> str:
 the sign is right in {said(signs, "100")}, after 100 steps; in {said(signs, "10000")}, after 10,000; and in
 {said(signs, "100000")}, after 100,000. {sum(value >= 0.99 for value in last)} have it right in 99 % or more then,
 {sum(value == 1 for value in last)} in all that were tested.
+
 A continuous value is another matter. The errors of those that learned it are {said(copies, "100")}, after 100 steps;
 {said(copies, "1000")}, after 1,000; and {said(copies, "10000")}, after 10,000. Best off at
 100,000 is `{best}`: {", ".join(score("copy", value) for value in groups[best])}. Training on up to 200 steps finds
@@ -403,8 +404,8 @@ chance), or to say its sign (share that is right), after sequences of 5 to 200 s
 training. Then it is asked after sequences of up to 100,000 steps: 256 sequences up to 10,000 steps, 128 at 100,000.
 `warmup` is the published one; `bistable_` makes half of each layer's units bistable with a time constant of 20 steps,
 in a double layer all units of the first part; `bistable_, contraction` warms that up with `objective="contraction"`,
-`lr=1e-3`. A column holds a figure for each of three
-seeds. With `free gates`, which keep their recurrent weights, only single layers were run.
+`lr=1e-3`. A column holds a figure for each of three seeds. With `free gates`, which keep their recurrent weights, only
+single layers were run.
 
 The sign:
 
