@@ -37,7 +37,6 @@ TASKS: dict[str, dict[str, Any]] = {
     "copy_first_input": {"samples": 40, "test_samples": 10, "epochs": 2},
     "t_maze": {"episodes": 30},
 }
-CONFIG = Config(task=sys.argv[2], **SHARED, **TASKS[sys.argv[2]])
 FILES = (
     "config.yaml",
     "start.ckpt",
@@ -58,7 +57,7 @@ def in_child(function: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed_at_file(number: int, runs: Path) -> None:
+def killed_at_file(config: Config, number: int, runs: Path) -> None:
     """Run, and be killed when the file of that number is written and about to come to its place."""
     replace, left = Path.replace, number
 
@@ -70,12 +69,12 @@ def killed_at_file(number: int, runs: Path) -> None:
         return replace(self, target)
 
     Path.replace = counting  # type: ignore[method-assign, assignment]
-    run(CONFIG, runs)
+    run(config, runs)
 
 
-def killed_at_step(number: int, runs: Path) -> None:
+def killed_at_step(config: Config, number: int, runs: Path) -> None:
     """Run, and be killed in the middle of an epoch."""
-    kind, name = (Learner, "play") if CONFIG.task == "t_maze" else (Training, "training_step")
+    kind, name = (Learner, "play") if config.task == "t_maze" else (Training, "training_step")
     step, left = getattr(kind, name), number
 
     def counting(self: Any, given: Any) -> Any:
@@ -86,59 +85,60 @@ def killed_at_step(number: int, runs: Path) -> None:
         return step(self, given)
 
     setattr(kind, name, counting)
-    run(CONFIG, runs)
+    run(config, runs)
 
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def outcome(runs: Path) -> dict[str, Any]:
+def outcome(config: Config, runs: Path) -> dict[str, Any]:
     """All that must not depend on interruptions; times do."""
-    folder = runs / CONFIG.name
+    folder = runs / config.name
     summary = json.loads((folder / "summary.json").read_text())
     del summary["seconds"]
     warmup = json.loads((folder / "warmup.json").read_text())
     del warmup["seconds"]
     checkpoint = torch.load(folder / "checkpoint.ckpt", weights_only=True)
-    held = checkpoint["learner"]["network"] if CONFIG.task == "t_maze" else checkpoint["state_dict"]
+    held = checkpoint["learner"]["network"] if config.task == "t_maze" else checkpoint["state_dict"]
     weights = {key: value.tolist() for key, value in held.items()}
     metrics = (folder / "metrics.csv").read_text()
     files = sorted(one.name for one in folder.iterdir() if one.suffix != ".tmp")
     return {"summary": summary, "warmup": warmup, "weights": weights, "metrics": metrics, "files": files}
 
 
-def times(runs: Path) -> dict[str, int]:
+def times(config: Config, runs: Path) -> dict[str, int]:
     """When each file was last written."""
-    return {one.name: one.stat().st_mtime_ns for one in (runs / CONFIG.name).iterdir()}
+    return {one.name: one.stat().st_mtime_ns for one in (runs / config.name).iterdir()}
 
 
-def main(runs: Path) -> None:
+def main(runs: Path, task: str) -> None:
+    config = Config(task=task, **SHARED, **TASKS[task])
     torch.set_num_threads(1)
     moments: dict[str, Callable[[Path], None]] = {}
     for number, name in enumerate(FILES):
-        moments[f"file {number}, {name}"] = partial(killed_at_file, number)
-    for number in (1, 22 if CONFIG.task == "t_maze" else 6):
-        moments[f"step {number}"] = partial(killed_at_step, number)
-    in_child(partial(run, CONFIG, runs / "whole"))
-    whole = outcome(runs / "whole")
+        moments[f"file {number}, {name}"] = partial(killed_at_file, config, number)
+    for number in (1, 22 if config.task == "t_maze" else 6):
+        moments[f"step {number}"] = partial(killed_at_step, config, number)
+    in_child(partial(run, config, runs / "whole"))
+    whole = outcome(config, runs / "whole")
     for place, (moment, interrupted) in enumerate(moments.items()):
         of_moment = runs / str(place)
         killed = in_child(partial(interrupted, of_moment))
-        before = times(of_moment)
-        resumed = in_child(partial(run, CONFIG, of_moment))
-        again = times(of_moment)
-        in_child(partial(run, CONFIG, of_moment))
+        before = times(config, of_moment)
+        resumed = in_child(partial(run, config, of_moment))
+        again = times(config, of_moment)
+        in_child(partial(run, config, of_moment))
         found = {
             "moment": moment,
             "killed": killed == -signal.SIGKILL,
             "resumed": resumed == 0,
-            "same": outcome(of_moment) == whole,
+            "same": outcome(config, of_moment) == whole,
             "warmed up once": before.get("start.ckpt", again["start.ckpt"]) == again["start.ckpt"],
-            "finished once": times(of_moment) == again,
+            "finished once": times(config, of_moment) == again,
         }
         sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])
