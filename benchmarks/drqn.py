@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from multistable.nn import NBRC, DoubleLayer
 from multistable.rl import DRQN, T_MAZE_EXPLORATION, TMazeVectorEnv, optimal_in_t_maze, train_drqn
 from multistable.rl._temporal_difference import Targets, update
-from multistable.rl.replay_buffer import ReplayBuffer, Transition
-from multistable.rl.rollouts import Explorer, Greedy, rollout, rollouts
+from multistable.rl.learner import filled_buffer
+from multistable.rl.replay_buffer import Transition
+from multistable.rl.rollouts import Greedy, rollout, rollouts
 
 LENGTH, HIDDEN, LAYERS, BATCH, REPEATS = 20, 32, 2, 32, 21
 INPUTS, ACTIONS, DISCOUNT, CAPACITY, EPISODES = 9, 4, 0.98, 8192, 2000
@@ -38,14 +39,6 @@ def build(cell: str) -> DRQN:
 def maze() -> gymnasium.Env[Any, Any]:
     """A single environment."""
     return gymnasium.make("multistable/TMaze-v0", length=LENGTH)
-
-
-def filled_buffer(rng: np.random.Generator) -> ReplayBuffer:
-    """What there is at the beginning of training: random episodes, most of them 3 L - 1 steps long."""
-    env, buffer = maze(), ReplayBuffer(CAPACITY)
-    while buffer.add(rollout(env, Explorer(EXPLORATION, rng), int(rng.integers(2**31)))) == 0:
-        pass
-    return buffer
 
 
 def transcribed_update(
@@ -74,7 +67,8 @@ def updates(cell: str, threads: int) -> dict[str, Any]:
     """An update after an episode, a tenth of that episode's targets included, beside the transcription."""
     torch.set_num_threads(threads)
     rng = np.random.default_rng(0)
-    buffer, network = filled_buffer(rng), build(cell)
+    # As at the beginning of training: random episodes, most of them 3 L - 1 steps long.
+    buffer, network = filled_buffer(maze(), CAPACITY, EXPLORATION, rng), build(cell)
     plain, target_network = build(cell), build(cell)
     targets = Targets(network, DISCOUNT)
     targets.prepare(buffer)

@@ -5,7 +5,6 @@ from statistics import fmean
 
 from comparisons import MOVED, vaa_before
 from maze_claims import certified, claims, lasting, stability
-from maze_curves import curves
 from mazes import corridors, ends_optimal, first_optimal, is_optimal, lasts, many_certified, optimal_again
 from pages import DOCS, ROOT, groups_of, overview, picture, still_missing, versions
 from tables import table
@@ -162,12 +161,6 @@ How to read it:
 The numbers are cases for and against. That VAA rises as networks learn does not say which comes first.
 
 {all_sections}"""
-
-
-def draw(found: Sequence[Sequence[Run]]) -> None:
-    """The curves of each section; the file says of how many runs they are."""
-    for runs in found:
-        curves(runs).savefig(DOCS / picture(runs), dpi=180, metadata={"Description": f"{len(runs)} runs"})
 
 
 def _found(runs: Sequence[Run]) -> list[object]:

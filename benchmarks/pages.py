@@ -5,6 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from comparisons import Tally, cell_of, rank, variant_of
+from matplotlib.figure import Figure
 from tables import table
 from words import Claim
 
@@ -71,6 +72,12 @@ def versions(runs: Sequence[Run]) -> str:
 def picture(runs: Sequence[Run]) -> str:
     """The name of the file with a section's learning curves."""
     return f"results-{runs[0].config.task}-{runs[0].config.setting}.png".lower().replace("_", "-")
+
+
+def draw(found: Sequence[Sequence[Run]], curves: Callable[[Sequence[Run]], Figure]) -> None:
+    """The curves of each section; the file says of how many runs they are."""
+    for runs in found:
+        curves(runs).savefig(DOCS / picture(runs), dpi=180, metadata={"Description": f"{len(runs)} runs"})
 
 
 def _name(config: Config) -> str:

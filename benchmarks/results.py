@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from math import floor, log10
 from statistics import fmean
 
+import maze_curves
 import maze_results
 from claims import certified, claims, other_lengths
 from comparisons import MOVED, halfway_of, learned_at, vaa_before
 from curves import curves
-from pages import DOCS, ROOT, found_runs, groups_of, overview, picture, still_missing, versions
+from pages import DOCS, ROOT, draw, found_runs, groups_of, overview, picture, still_missing, versions
 from tables import table
 
 from multistable.experiments.config import TASKS
@@ -162,12 +163,6 @@ The numbers are cases for and against. That VAA rises as networks learn does not
 {all_sections}"""
 
 
-def draw(found: Sequence[Sequence[Run]]) -> None:
-    """The learning curves of each section; the file says of how many runs they are."""
-    for runs in found:
-        curves(runs).savefig(DOCS / picture(runs), dpi=180, metadata={"Description": f"{len(runs)} runs"})
-
-
 def _places(value: float) -> int:
     """Decimal places that show three digits."""
     return max(0, 2 - floor(log10(abs(value)))) if value else 2
@@ -180,7 +175,7 @@ def _test(runs: Sequence[Run]) -> str:
 if __name__ == "__main__":
     found = found_runs(SWEEPS)
     PAGE.write_text(page(found))
-    draw(found)
+    draw(found, curves)
     mazes = found_runs([maze_results.TASK])
     maze_results.PAGE.write_text(maze_results.page(mazes))
-    maze_results.draw(mazes)
+    draw(mazes, maze_curves.curves)

@@ -3,17 +3,19 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import torch
 from experiments.tiny import tiny
 
-from multistable.experiments import figures
+from multistable.experiments import figures, reinforcement
 from multistable.experiments.config import Config
 from multistable.experiments.reinforcement import Reinforcement
 from multistable.experiments.results import Run, collect, sections
 from multistable.experiments.run import run
+from multistable.rl import train_drqn
 
 HERE = Path(__file__).parent
 
@@ -37,13 +39,24 @@ def test_from_end_to_end(changes: dict[str, object], tmp_path: Path) -> None:
     assert (folder / "warmup.json").exists() == config.warmup
 
 
+def test_it_learns_as_train_drqn_does_by_default() -> None:
+    defaults = {name: one.default for name, one in signature(train_drqn).parameters.items()}
+    assert reinforcement.EPISODES == defaults["target_period"] == defaults["evaluation_period"]
+    used = [getattr(reinforcement, f"_{name}") for name in ("CAPACITY", "DISCOUNT", "EPSILON", "UPDATES")]
+    assert used == [defaults[name] for name in ("capacity", "discount", "epsilon", "updates_per_episode")]
+    config = Config(task="t_maze", length=2)
+    assert [config.episodes, config.lr, config.batch_size] == [
+        defaults[name] for name in ("episodes", "lr", "batch_size")
+    ]
+
+
 @pytest.mark.slow
 def test_it_learns_and_says_when(tmp_path: Path) -> None:
     config = tiny("t_maze", length=2, episodes=200, hidden=16, batch_size=32, lr=3e-3)
     summary = run(config, tmp_path)
     (found,) = collect(tmp_path).runs
     optimal = [row["episodes"] for row in found.rows if row["validation_metric"] == 1]
-    # All fifty rollouts were optimal after 80 episodes at the latest for eight seeds of eight.
+    # All fifty rollouts were optimal after 40 episodes for eight seeds of eight.
     assert summary["first_optimal"] == optimal[0]
     assert found.rows[0]["validation_metric"] == 0
 

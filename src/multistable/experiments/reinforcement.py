@@ -53,6 +53,7 @@ class Reinforcement(Subject):
         config: the settings, with the task `"t_maze"`.
     """
 
+    network: DRQN
     metric = "share of optimal rollouts"
     higher_is_better = True
 
@@ -67,9 +68,8 @@ class Reinforcement(Subject):
             )
         self._env = time_limited_t_maze(config.length)
         around = partial(DRQN, num_actions=len(T_MAZE_EXPLORATION))
-        self.network = network = drawn(config, around, input_size(self._env), t_max=longest, batch_first=False)
-        self._network = network
-        self.recurrent = network.recurrent
+        self.network = drawn(config, around, input_size(self._env), t_max=longest, batch_first=False)
+        self.recurrent = self.network.recurrent
         self._buffer = filled_buffer(self._env, _CAPACITY, _EXPLORATION, self._rng("buffer"))
         self.to_warm_up = self._histories()
         self.to_measure = self.to_warm_up[: config.measure_n]
@@ -117,12 +117,12 @@ class Reinforcement(Subject):
         seeds = self._rng("mazes")
         missing = self._config.measure_n - len(list(self._buffer))
         others = [rollout(self._env, explorer, int(seeds.integers(2**31))) for _ in range(missing)]
-        return histories([*self._buffer, *others], like=self._network.head.weight.detach())
+        return histories([*self._buffer, *others], like=self.network.head.weight.detach())
 
     def _learner(self) -> Learner:
         """A learner that has learnt nothing so far."""
         return Learner(
-            self._network,
+            self.network,
             self._env,
             self._buffer,
             exploration=_EXPLORATION,
@@ -165,7 +165,7 @@ class Reinforcement(Subject):
 
     def _evaluation(self, length: int, seed: int) -> Evaluation:
         envs = TMazeVectorEnv(_ROLLOUTS, length)
-        return evaluate(self._network, envs, optimal=optimal_in_t_maze(length), seed=seed)
+        return evaluate(self.network, envs, optimal=optimal_in_t_maze(length), seed=seed)
 
     def _rng(self, *purpose: str | int) -> np.random.Generator:
         return np.random.default_rng(seed_for(self._config.seed, *purpose))

@@ -6,7 +6,7 @@ from typing import Any
 
 from multistable.experiments.config import Config
 from multistable.experiments.data import Data, examples_to_test, examples_to_train, score_of
-from multistable.experiments.network import new_network
+from multistable.experiments.network import Network, new_network
 from multistable.experiments.subject import Row, Subject, Tested, Trained
 from multistable.experiments.training import Training, evaluate, fit, row_of
 
@@ -24,30 +24,31 @@ class Supervised(Subject):
         OSError: the data can't be had.
     """
 
+    network: Network
+
     def __init__(self, config: Config) -> None:
         self._config = config
         self._data, self._score = _examples(config), score_of(config)
-        self.network = network = new_network(config, self._data.train, self._score)
-        self._network = network
-        self.recurrent = network.rnn
+        self.network = new_network(config, self._data.train, self._score)
+        self.recurrent = self.network.rnn
         self.to_warm_up = self._data.train.inputs
         self.to_measure = self._data.validation.inputs[: config.measure_n]
         self.metric, self.higher_is_better = self._score.metric, self._score.higher_is_better
 
     def first_row(self) -> Row:
-        return row_of(self._config, self._network, self._data, self._score, 0, None, None)
+        return row_of(self._config, self.network, self._data, self._score, 0, None, None)
 
     def accept(self, checkpoint: dict[str, Any]) -> None:
         weights = checkpoint["state_dict"].items()
         self.network.load_state_dict({key.removeprefix("network."): value for key, value in weights})
 
     def train(self, rows: Sequence[Row], folder: Path, logger: str, progress: bool) -> Trained:
-        training = Training(self._config, self._network, self._data, self._score, rows, folder)
+        training = Training(self._config, self.network, self._data, self._score, rows, folder)
         fit(training, self._config, folder, logger, progress)
         return Trained(training.rows, training.seconds)
 
     def test(self, config: Config) -> Tested:
-        loss, metric = evaluate(self._network, examples_to_test(config), score_of(config))
+        loss, metric = evaluate(self.network, examples_to_test(config), score_of(config))
         return Tested(metric, {"loss": loss})
 
     def chance(self, config: Config) -> float:
