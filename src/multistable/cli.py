@@ -96,6 +96,7 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("overrides", nargs="*", metavar="key=value", help="settings that come after the file's")
     run.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     run.add_argument("--logger", default="none", help="none, tensorboard or wandb, besides metrics.csv")
+    run.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU, to train on at once")
     run.add_argument("--progress", action="store_true", help="show progress bars")
     run.set_defaults(function=_run)
 
@@ -154,7 +155,13 @@ def _run(options: argparse.Namespace) -> int:
         if summary is None:
             from multistable.experiments.run import execute, prepare
 
-            prepared = prepare(config, options.runs, logger=options.logger, progress=options.progress)
+            prepared = prepare(
+                config,
+                options.runs,
+                logger=options.logger,
+                progress=options.progress,
+                devices=options.devices,
+            )
     if summary is None:
         try:
             summary = execute(prepared)

@@ -30,6 +30,7 @@ from multistable.experiments.folder import (
 )
 from multistable.experiments.loggers import LOGGERS
 from multistable.experiments.measured import measured
+from multistable.experiments.parallel import check_devices, on_own_device
 from multistable.experiments.subject import Subject, Trained
 from multistable.measure import Multistability
 from multistable.warmup import warmup
@@ -47,6 +48,7 @@ class Prepared:
         subject: what it trains.
         logger: `"none"`, `"tensorboard"` or `"wandb"`.
         progress: whether to show a progress bar.
+        devices: how many to train on.
     """
 
     config: Config
@@ -54,19 +56,27 @@ class Prepared:
     subject: Subject
     logger: str
     progress: bool
+    devices: int
 
 
-def run(config: Config, runs: Path, *, logger: str = "none", progress: bool = False) -> dict[str, Any]:
+def run(
+    config: Config, runs: Path, *, logger: str = "none", progress: bool = False, devices: int = 1
+) -> dict[str, Any]:
     """Run an experiment, or what is left of it, in its folder `runs / config.name`.
 
     A finished run is not run again. An interrupted one goes on from its last whole epoch, and comes to the same
-    metrics, to the bit on the same CPU with as many threads, as if it had never been interrupted.
+    metrics, to the bit on the same CPU with as many threads and devices, as if it had never been interrupted.
+
+    On several devices of this machine, each has a process of its own and takes its share of every batch (distributed
+    data parallel). This one starts the others: they run the same program from its beginning, train, and end. The result
+    is that of a single device up to rounding.
 
     Args:
         config: the settings.
         runs: the folder of all runs.
         logger: where metrics go besides `metrics.csv`: `"none"`, `"tensorboard"` or `"wandb"`.
         progress: whether to show a progress bar.
+        devices: how many GPUs, or with the device `"cpu"` processes, to train on; not in a T-Maze.
 
     Returns:
         What `summary.json` holds.
@@ -74,25 +84,30 @@ def run(config: Config, runs: Path, *, logger: str = "none", progress: bool = Fa
     Raises:
         ImportError: an extra is missing.
         OSError: the folder can't be written to, or the data can't be had.
-        ValueError: the folder is another experiment's, or what it holds is damaged; the device is not there; `logger`
-            is none of these.
+        TypeError: `devices` is no int.
+        ValueError: the folder is another experiment's, or what it holds is damaged; the device is not there, or not as
+            often as asked for; there are more devices than sequences in a batch; `logger` is none of these.
         FloatingPointError: the loss or the states became NaN or infinite.
     """
     summary = finished(config, runs)
-    return execute(prepare(config, runs, logger=logger, progress=progress)) if summary is None else summary
+    if summary is not None:
+        return summary
+    return execute(prepare(config, runs, logger=logger, progress=progress, devices=devices))
 
 
-def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool = False) -> Prepared:
+def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool = False, devices: int = 1) -> Prepared:
     """Make sure of all that a run stands on: its folder and what is in it, its data and its device; as `run`."""
     if logger not in LOGGERS:
         raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {logger!r}")
     _check_packages(logger, progress)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is cuda, and torch finds no GPU to use")
+    check_devices(devices, config)
     folder = runs / config.name
     if (folder / CONFIG).exists():
         claim(folder, config)
-    subject = _subject(config)
+    with on_own_device(config, devices):
+        subject = _subject(config, devices)
     claim(folder, config)
     if (folder / START).exists():
         _read_start(folder, config, subject)
@@ -100,7 +115,7 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
         if not (folder / START).exists():
             raise ValueError(f"{folder} holds a {CHECKPOINT} but no {START}, which comes before it")
         _check_checkpoint(folder, config, subject)
-    return Prepared(config, folder, subject, logger, progress)
+    return Prepared(config, folder, subject, logger, progress, devices)
 
 
 def execute(prepared: Prepared) -> dict[str, Any]:
@@ -119,7 +134,7 @@ def execute(prepared: Prepared) -> dict[str, Any]:
     return summary
 
 
-def _subject(config: Config) -> Subject:
+def _subject(config: Config, devices: int) -> Subject:
     """What the run trains, as its seed draws it."""
     if config.task == "t_maze":
         from multistable.experiments.reinforcement import Reinforcement
@@ -127,7 +142,7 @@ def _subject(config: Config) -> Subject:
         return Reinforcement(config)
     from multistable.experiments.supervised import Supervised
 
-    return Supervised(config)
+    return Supervised(config, devices)
 
 
 def _start(prepared: Prepared) -> None:

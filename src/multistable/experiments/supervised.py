@@ -18,6 +18,7 @@ class Supervised(Subject):
 
     Args:
         config: the settings.
+        devices: how many to train on, each with its share of every batch.
 
     Raises:
         ImportError: images without the extra `images`.
@@ -26,8 +27,8 @@ class Supervised(Subject):
 
     network: Network
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, devices: int) -> None:
+        self._config, self._devices = config, devices
         self._data, self._score = _examples(config), score_of(config)
         self.network = new_network(config, self._data.train, self._score)
         self.recurrent = self.network.rnn
@@ -44,7 +45,7 @@ class Supervised(Subject):
 
     def train(self, rows: Sequence[Row], folder: Path, logger: str, progress: bool) -> Trained:
         training = Training(self._config, self.network, self._data, self._score, rows, folder)
-        fit(training, self._config, folder, logger, progress)
+        fit(training, self._config, folder, logger, progress, self._devices)
         return Trained(training.rows, training.seconds)
 
     def test(self, config: Config) -> Tested:

@@ -18,10 +18,12 @@ from multistable.experiments.folder import CHECKPOINT, METRICS, replacing, write
 from multistable.experiments.loggers import log, loggers_of
 from multistable.experiments.measured import measured
 from multistable.experiments.network import Network
+from multistable.experiments.parallel import Share, alone, share_of
 from multistable.experiments.subject import Row
 
 try:
     import lightning.pytorch as pl
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
     from lightning.pytorch.callbacks import Callback, RichProgressBar
 except ImportError as error:
     raise ImportError("experiments need lightning: pip install 'multistable[experiments]'") from error
@@ -66,22 +68,31 @@ class Training(pl.LightningModule):
         self._sums = torch.zeros(2, device=self.device)
         self._since = time.perf_counter()
 
-    def training_step(self, batch: Examples) -> Tensor:
-        answers = self.network(batch.inputs)
-        loss = self._score.loss(answers, batch.targets)
+    def training_step(self, share: Share) -> Tensor:
+        answers = self.network(share.inputs)
+        loss = self._score.loss(answers, share.targets)
         with torch.no_grad():
-            self._sums += len(batch.inputs) * torch.stack([loss, self._score.measure(answers, batch.targets)])
-        return loss
+            self._sums += share.counted * torch.stack([loss, self._score.measure(answers, share.targets)])
+        # The mean over all processes, which their gradients come to, is thus that over the whole batch.
+        return loss * (share.counted * self.trainer.world_size / share.batch_size)
 
     def on_train_epoch_end(self) -> None:
-        loss, metric = (self._sums / len(self._data.train.inputs)).tolist()
+        sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
+        loss, metric = (sums / len(self._data.train.inputs)).tolist()
         self.seconds += time.perf_counter() - self._since
         row = row_of(self._config, self.network, self._data, self._score, self.epoch, loss, metric)
         self.rows.append(row)
+        self._write()
+
+    def _write(self) -> None:
+        """Write down what has been, from the first process; the others wait for it."""
+        if not self.trainer.is_global_zero:
+            self.trainer.save_checkpoint(self._folder / CHECKPOINT)
+            return
         with replacing(self._folder / CHECKPOINT) as temporary:
             self.trainer.save_checkpoint(temporary)
         write_csv(self._folder / METRICS, self.rows)
-        log(self.loggers, row)
+        log(self.loggers, self.rows[-1])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["run"] = {"config": self._config.to_dict(), "rows": self.rows, "seconds": self.seconds}
@@ -95,9 +106,11 @@ class Training(pl.LightningModule):
         last: int = self.rows[-1]["epoch"]
         return last + 1
 
-    def batches(self) -> Iterator[Examples]:
-        """The batches of the epoch under way."""
-        return shuffled(self._data.train, self._config.batch_size, seed_for(self._config.seed, "order", self.epoch))
+    def batches(self) -> Iterator[Share]:
+        """What this process takes of the batches of the epoch under way."""
+        seed = seed_for(self._config.seed, "order", self.epoch)
+        for batch in shuffled(self._data.train, self._config.batch_size, seed):
+            yield share_of(batch, self.trainer.global_rank, self.trainer.world_size)
 
     def batch_count(self) -> int:
         """How many batches there are in an epoch."""
@@ -110,25 +123,31 @@ class _Batches:
     def __init__(self, training: Training) -> None:
         self._training = training
 
-    def __iter__(self) -> Iterator[Examples]:
+    def __iter__(self) -> Iterator[Share]:
         return self._training.batches()
 
     def __len__(self) -> int:
         return self._training.batch_count()
 
 
-def fit(training: Training, config: Config, folder: Path, logger: str = "none", progress: bool = False) -> None:
+def fit(
+    training: Training, config: Config, folder: Path, logger: str = "none", progress: bool = False, devices: int = 1
+) -> None:
     """Train to the end of the budget, from the folder's checkpoint on if there is one.
+
+    On several devices Lightning starts the same program once more for each of the others; those end here.
 
     Raises:
         FloatingPointError: the loss became NaN or infinite.
     """
     checkpoint = folder / CHECKPOINT
     callbacks: list[Callback] = [RichProgressBar(refresh_rate=20)] if progress else []
-    with _quiet():
+    with _quiet(), alone(devices):
         trainer = pl.Trainer(
             accelerator="gpu" if config.device == "cuda" else "cpu",
-            devices=1,
+            devices=devices,
+            strategy="ddp" if devices > 1 else "auto",
+            plugins=LightningEnvironment(),  # or it would take a place in a cluster's job for one in this run
             max_epochs=config.epochs,
             logger=loggers_of(logger, config, folder) or False,
             callbacks=callbacks,
@@ -188,12 +207,14 @@ def evaluate(network: Network, examples: Examples, score: Score) -> tuple[float,
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without Lightning's notes on the machine, and its advice on loaders and loggers that a run has no use for."""
-    notes = logging.getLogger("lightning.pytorch")
-    level = notes.level
-    notes.setLevel(logging.ERROR)
+    notes = [logging.getLogger(f"lightning.{part}") for part in ("fabric", "pytorch")]
+    levels = [one.level for one in notes]
+    for one in notes:
+        one.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        notes.setLevel(level)
+        for one, level in zip(notes, levels, strict=True):
+            one.setLevel(level)
