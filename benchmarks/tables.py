@@ -343,6 +343,42 @@ def proximal_words() -> str:
     return f"Without the warmup it took {min(ratios):.1f} to {max(ratios):.1f} times as many steps, seed by seed."
 
 
+def small_configs() -> str:
+    """The wall time of each small experiment."""
+    body: list[list[object]] = [
+        [
+            f"`{row['config']}`",
+            f"{row['seconds']} s",
+            *(f"{row['of which'][part]:.0f} s" for part in ("training", "evaluation")),
+            f"{row['test']:.3f} ({row['chance']:.3g})",
+            row["metric"],
+        ]
+        for row in rows_of("small_configs")
+    ]
+    return table(["", "wall time", "training", "evaluation", "test (chance)", "metric"], body)
+
+
+def overhead_words() -> str:
+    """A step through `multistable run` beside a bare loop."""
+    (row,) = rows_of("training_step")
+    return f"""{row["network"]}: {row["median milliseconds a step, bare loop"]:.1f} ms a step in the bare loop and
+{row["median milliseconds a step, run"]:.1f} ms through `multistable run`; the median ratio of wall times is
+{row["run / bare loop, wall time"]:.2f}. Both come to the same weights, to the bit."""
+
+
+def kills_words() -> str:
+    """What became of a run and a sweep that were killed."""
+    run, sweep = rows_of("kills")
+    epochs = ", ".join(str(one["epochs"] - 1) if one["epochs"] else "none" for one in run["killed"])
+    return f"""`{run["command"]}`, killed {len(run["killed"])} times, when there were {epochs} epochs: it was warmed up
+{run["times warmed up"]} time, {run["epochs that changed"]} of the epochs that there were came out otherwise in the
+end, and metrics, warmup and summary are the same to the bit in {run["runs that are the same to the bit"]} of
+{run["runs"]}, but for times. `{sweep["command"]}`, killed {len(sweep["killed"])} times, when
+{", ".join(str(one["finished"]) for one in sweep["killed"])} of its runs were finished:
+{sweep["finished runs that were touched again"]} of these were touched again, and
+{sweep["runs that are the same to the bit"]} of {sweep["runs"]} are the same to the bit."""
+
+
 def page() -> str:
     """The whole page."""
     versions = json.loads((RESULTS / "warmup_step.json").read_text())["versions"]
@@ -416,6 +452,19 @@ Copy:
 {lasting_memory("copy")}
 
 {memory_words()}
+
+## Experiments
+
+`python benchmarks/small_configs.py`: each of the small [experiments](experiments.md) once, from the command to its
+end, on two cores. What is neither training nor evaluation is the start of Python and of torch, the data, and VAA before
+training.
+
+{small_configs()}
+
+`python benchmarks/training_step.py`: a training step on the same network and batches, one thread, taking turns. The
+loop is what one writes by hand: forward, backward, Adam. {overhead_words()}
+
+`python benchmarks/kills.py` sends SIGKILL at random moments, and starts the same command again. {kills_words()}
 
 ## A deep recurrent Q-network
 
