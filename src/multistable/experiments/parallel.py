@@ -13,7 +13,11 @@ from multistable._checks import check_int
 from multistable.experiments.config import Config
 from multistable.experiments.data import Examples
 
-__all__ = ["Share", "alone", "check_devices", "helps", "on_own_device", "share_of"]
+__all__ = ["Share", "check_devices", "on_own_device", "share_of", "together"]
+
+_MARK = "MULTISTABLE_DEVICES"  # in the environment of the processes that the first one of a run starts
+_OF_A_LAUNCHER = ("LOCAL_RANK", "RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""With these in it, Lightning would wait for processes that somebody else starts."""
 
 
 class Share(NamedTuple):
@@ -53,28 +57,27 @@ def check_devices(devices: int, config: Config) -> None:
         raise ValueError(f"devices must be at most the {there} GPUs that torch finds, got {devices}")
 
 
-def helps(devices: int) -> bool:
-    """Whether this process was started by the first one, to train on another device."""
-    return devices > 1 and _place() > 0
-
-
 @contextmanager
-def on_own_device(config: Config, devices: int) -> Iterator[None]:
+def on_own_device(config: Config) -> Iterator[None]:
     """In the block `"cuda"` is the GPU of this process."""
-    if config.device == "cuda" and helps(devices):
-        with torch.cuda.device(_place()):
+    if config.device == "cuda" and _helps():
+        with torch.cuda.device(int(os.environ["LOCAL_RANK"])):
             yield
     else:
         yield
 
 
 @contextmanager
-def alone(devices: int) -> Iterator[None]:
-    """After the block nothing is left of the other processes, and a process that helps has ended."""
+def together(devices: int) -> Iterator[None]:
+    """In the block Lightning may start processes for other devices; they end with it, and nothing is left of them."""
     if devices == 1:
         yield
         return
-    environment, threads = dict(os.environ), torch.get_num_threads()
+    helping, environment, threads = _helps(), dict(os.environ), torch.get_num_threads()
+    if not helping:
+        for name in _OF_A_LAUNCHER:
+            os.environ.pop(name, None)
+        os.environ[_MARK] = str(devices)
     try:
         yield
     finally:
@@ -83,10 +86,10 @@ def alone(devices: int) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(environment)
         torch.set_num_threads(threads)
-    if helps(devices):
+    if helping:
         sys.exit()
 
 
-def _place() -> int:
-    """The number of this process among those that train together; the first is 0."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
+def _helps() -> bool:
+    """Whether this process was started by the first one of a run, to train on another device."""
+    return _MARK in os.environ

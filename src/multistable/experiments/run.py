@@ -106,7 +106,7 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
     folder = runs / config.name
     if (folder / CONFIG).exists():
         claim(folder, config)
-    with on_own_device(config, devices):
+    with on_own_device(config):
         subject = _subject(config, devices)
     claim(folder, config)
     if (folder / START).exists():

@@ -18,7 +18,7 @@ from multistable.experiments.folder import CHECKPOINT, METRICS, replacing, write
 from multistable.experiments.loggers import log, loggers_of
 from multistable.experiments.measured import measured
 from multistable.experiments.network import Network
-from multistable.experiments.parallel import Share, alone, share_of
+from multistable.experiments.parallel import Share, share_of, together
 from multistable.experiments.subject import Row
 
 try:
@@ -142,7 +142,7 @@ def fit(
     """
     checkpoint = folder / CHECKPOINT
     callbacks: list[Callback] = [RichProgressBar(refresh_rate=20)] if progress else []
-    with _quiet(), alone(devices):
+    with _quiet(), together(devices):
         trainer = pl.Trainer(
             accelerator="gpu" if config.device == "cuda" else "cpu",
             devices=devices,
