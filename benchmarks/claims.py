@@ -49,7 +49,9 @@ def _better(runs: Sequence[Run], variant: str) -> Claim:
     either = learned(found, 1)
     tally = smaller_error(either)
     ways = which_way(tally, "The test metric is better", "worse", "the same")
-    return f"`{variant}` ends better than `plain`", tally, joined(ways, _neither(len(found) - len(either)))
+    rest = smaller_error(pair for pair in found if pair not in either)
+    of_rest = which_way(rest, "There it is better", "worse", "the same") if rest.cases else ""
+    return f"`{variant}` ends better than `plain`", tally, joined(ways, _neither(rest.cases), of_rest)
 
 
 def _less_exact(found: Sequence[Pair]) -> Claim:

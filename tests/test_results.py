@@ -207,7 +207,8 @@ def test_what_is_said_of_the_claims(modules: SimpleNamespace) -> None:
         (
             "`warmup` ends better than `plain`",
             "open",
-            "The test metric is better in 1 of 2 pairs (GRU 1), worse in 1 (BRC 1). In 1 more, neither learned.",
+            "The test metric is better in 1 of 2 pairs (GRU 1), worse in 1 (BRC 1). In 1 more, neither learned. "
+            "There it is better in 1 of 1 pairs (LSTM 1).",
         ),
         (
             "`double+warmup` ends better than `plain`",
