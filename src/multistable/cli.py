@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `multistable`; by default those of the process.
 
     Returns:
-        The exit status: 0; 1 where a run failed; 2 where arguments are wrong or an extra is missing.
+        The exit status: 0; 1 where a run failed; 2 where arguments are wrong or an extra is missing; 130 after Ctrl-C.
     """
     parser = _parser()
     # Words after an option, which argparse gives to no positional argument that has some already.
@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _RefusedError as refused:
         print(f"multistable {options.command}: {refused}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"multistable {options.command}: interrupted", file=sys.stderr)
+        return 130
 
 
 class _RefusedError(Exception):
@@ -147,8 +150,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     with _before_any_work():
-        from multistable.experiments.folder import finished
         from multistable.experiments.read import read_config
+        from multistable.experiments.written import finished
 
         config = read_config(options.config, options.overrides)
         summary = finished(config, options.runs)

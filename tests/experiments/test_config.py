@@ -133,6 +133,7 @@ def test_bad_values(values: dict[str, Any], message: str) -> None:
         ("task: [\n", "is no YAML that can be read"),
         ("lr: 1\nlr: 2\n", "lr is given twice"),
         ("!!python/object/apply:os.getcwd []\n", "is no YAML that can be read"),
+        ("task: 2020-99-99\n", "a.yaml is no YAML that can be read: month must be in 1..12"),
     ],
 )
 def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
@@ -140,6 +141,17 @@ def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises((TypeError, ValueError), match=message):
         read_yaml(path)
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"a.yaml is no text in UTF-8"):
+        read_yaml(tmp_path / "a.yaml")
+
+
+def test_merged_mappings(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("base: &base {lr: 0.1, hidden: 4}\nrun:\n  <<: *base\n  lr: 0.2\n")
+    assert read_yaml(tmp_path / "a.yaml")["run"] == {"lr": 0.2, "hidden": 4}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,39 @@ def test_two_processes_come_to_what_one_comes_to(tmp_path: Path) -> None:
     assert len(one) == len(two) == 3
     for alone, together in zip(one, two, strict=True):
         assert together == pytest.approx(alone, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_killed_two_processes_leave_none_behind_and_go_on(tmp_path: Path) -> None:
+    """Killed, the other one ends by itself; without the other one, the first one says so."""
+    config = tiny(epochs=60, measure_every=1000)
+    command = [sys.executable, "-m", "multistable", *words(tmp_path, tmp_path / "a.yaml", config), "--devices", "2"]
+    path = tmp_path / config.name / "metrics.csv"
+    for least, of_other in ((3, False), (20, True)):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while not path.exists() or len(metrics(path)) < least:
+            assert process.poll() is None
+            time.sleep(0.01)
+        found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+        other = int(found.stdout)
+        os.kill(other if of_other else process.pid, signal.SIGKILL)
+        said = process.communicate()[1]
+        while is_there(other):
+            time.sleep(0.1)
+        assert ("RuntimeError: training on another device failed: its process was killed" in said) == of_other
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    elsewhere = [tmp_path / "whole" if word == str(tmp_path) else word for word in command]
+    subprocess.run(elsewhere, check=True, stdout=subprocess.DEVNULL)
+    assert path.read_bytes() == (tmp_path / "whole" / config.name / "metrics.csv").read_bytes()
+
+
+def is_there(process: int) -> bool:
+    """Whether a process of that number exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def metrics(path: Path) -> list[dict[str, float]]:

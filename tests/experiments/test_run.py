@@ -2,16 +2,19 @@ import csv
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from experiments.tiny import tiny, words
 from torch import nn
 
@@ -147,20 +150,29 @@ def test_killed_at_any_moment_a_run_comes_to_the_same_end(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_command_goes_on_after_a_kill(tmp_path: Path) -> None:
-    config = tiny(epochs=100, measure_every=1000)
+def test_the_command_goes_on_after_a_signal(tmp_path: Path) -> None:
+    """Killed, told to end, and interrupted: each ends it with the status that tells so."""
+    config = tiny(epochs=150, measure_every=1000)
     command = [sys.executable, "-m", "multistable", *words(tmp_path, tmp_path / "a.yaml", config)]
     folder = tmp_path / config.name
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while not (folder / "metrics.csv").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    done = len(rows_of(folder))
-    assert done < 101
+    done = 0
+    for sent, status in (
+        (signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGTERM, 128 + signal.SIGTERM),
+        (signal.SIGINT, 130),
+    ):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while not (folder / "metrics.csv").exists() or len(rows_of(folder)) <= done:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(sent)
+        said = process.communicate()[1]
+        assert process.returncode == status
+        assert said == ("multistable run: interrupted\n" if sent == signal.SIGINT else "")
+        done = len(rows_of(folder))
+        assert done < 151
     assert main(command[3:]) == 0
-    assert len(rows_of(folder)) == 101
+    assert len(rows_of(folder)) == 151
     assert main([*words(tmp_path / "whole", tmp_path / "a.yaml", config)]) == 0
     for name in ("metrics.csv", "config.yaml"):
         assert (folder / name).read_bytes() == (tmp_path / "whole" / config.name / name).read_bytes()
@@ -334,6 +346,52 @@ def test_rows_that_do_not_follow_each_other(interrupted: Path) -> None:
     torch.save(held, path)
     with pytest.raises(ValueError, match=r"its rows are of the epochs \[0, 2\]"):
         run(tiny(), interrupted.parents[4])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda held: held["run"]["rows"].pop(), "its rows end with epoch 1, and it was trained for 2"),
+        (lambda held: held["run"]["rows"][1].update(vaa=float("nan")), "vaa is nan in a row"),
+        (lambda held: held["state_dict"]["network.head.bias"].fill_(float("nan")), "head.bias holds NaN or infinity"),
+        (lambda held: held["run"].pop("seconds"), "'seconds'"),
+        (lambda held: held.pop("optimizer_states"), "it lacks optimizer_states"),
+        (lambda held: held.pop("loops"), "it lacks loops"),
+    ],
+)
+def test_a_checkpoint_that_no_run_writes(interrupted: Path, change: Callable[[Any], object], message: str) -> None:
+    path = interrupted / "checkpoint.ckpt"
+    held = torch.load(path, weights_only=True)
+    change(held)
+    torch.save(held, path)
+    with pytest.raises(ValueError, match=f"checkpoint.ckpt is damaged, or no checkpoint of this run: .*{message}"):
+        run(tiny(), interrupted.parents[4])
+
+
+def test_a_start_for_a_checkpoint(interrupted: Path) -> None:
+    shutil.copy(interrupted / "start.ckpt", interrupted / "checkpoint.ckpt")
+    with pytest.raises(ValueError, match="checkpoint.ckpt is damaged, or no checkpoint of this run"):
+        run(tiny(), interrupted.parents[4])
+    held = torch.load(interrupted / "start.ckpt", weights_only=True)
+    del held["run"]["before"]
+    torch.save(held, interrupted / "start.ckpt")
+    with pytest.raises(ValueError, match="start.ckpt is damaged, or no checkpoint of this run: it lacks before"):
+        run(tiny(), interrupted.parents[4])
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "warmup.json"])
+def test_a_folder_in_the_place_of_a_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / tiny().name / name).mkdir(parents=True)
+    (tmp_path / tiny().name / "config.yaml").write_text(yaml.safe_dump(tiny().to_dict()))
+    with pytest.raises(IsADirectoryError, match=f"{name} is a folder, and must be a file"):
+        prepare(tiny(), tmp_path)
+
+
+@pytest.mark.parametrize("validation", [1e-5, 0.9999])
+def test_too_few_images_on_either_side(validation: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="validation must leave two or more of .* samples on either side, got"):
+        prepare(tiny("pixels", validation=validation), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_without_its_start(interrupted: Path) -> None:

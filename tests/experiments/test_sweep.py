@@ -92,6 +92,22 @@ def test_bad_grids(change: dict[str, Any], message: str, tmp_path: Path) -> None
         read_sweep(write(tmp_path, {**GRID, **change}, tiny()))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "by"),
+    [
+        ("cell", "lstm", "cells"),
+        ("warmup", "true", "variants"),
+        ("init", "chrono", "variants"),
+        ("length", "9", "lengths"),
+        ("seed", "3", "seeds"),
+    ],
+)
+def test_words_for_what_the_grid_says(key: str, value: str, by: str, tmp_path: Path) -> None:
+    path = write(tmp_path, GRID, tiny())
+    with pytest.raises(ValueError, match=f"{key} can't be given for all runs: {by} in .* say it"):
+        read_sweep(path, [f"{key}={value}"])
+
+
 def test_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path, {key: value for key, value in GRID.items() if key != "cells"}, tiny())
     with pytest.raises(ValueError, match="cells is missing in .*: a grid has config, cells, variants, lengths, seeds"):

@@ -65,6 +65,7 @@ def examples_to_train(config: Config) -> Data:
     Raises:
         ImportError: images without the extra `images`.
         OSError: MNIST can't be fetched.
+        ValueError: too few are left to train or to validate with.
     """
     if config.source is None:
         assert config.samples is not None
@@ -74,6 +75,10 @@ def examples_to_train(config: Config) -> Data:
     order = torch.randperm(len(examples.inputs), generator=_generator(config, "split"))
     assert config.validation is not None
     held = round(config.validation * len(order))
+    if min(held, len(order) - held) < 2:
+        raise ValueError(
+            f"validation must leave two or more of {len(order)} samples on either side, got {config.validation}"
+        )
     validation, train = (_take(examples, rows) for rows in (order[:held], order[held:]))
     return Data(_to(train, config.device), _to(validation, config.device))
 

@@ -24,10 +24,11 @@ __all__ = [
     "START",
     "SUMMARY",
     "WARMUP",
+    "check_finite",
     "claim",
-    "finished",
     "read_checkpoint",
     "read_json",
+    "read_settings",
     "remove_leftovers",
     "replacing",
     "write_csv",
@@ -52,7 +53,7 @@ def claim(folder: Path, config: Config) -> None:
     """
     path = folder / CONFIG
     if path.exists():
-        _compare(folder, Config.from_dict(read_yaml(path)), config)
+        _compare(folder, read_settings(path), config)
         return
     folder.mkdir(parents=True, exist_ok=True)
     if any(one.suffix != ".tmp" for one in folder.iterdir()):
@@ -63,13 +64,17 @@ def claim(folder: Path, config: Config) -> None:
         temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
 
 
-def finished(config: Config, runs: Path) -> dict[str, Any] | None:
-    """The summary of the run if it has come to its end; raises if the folder is another experiment's."""
-    folder = runs / config.name
-    if not (folder / SUMMARY).exists():
-        return None
-    claim(folder, config)
-    return read_json(folder / SUMMARY)
+def read_settings(path: Path) -> Config:
+    """The settings in a run's `config.yaml`.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it holds no settings.
+    """
+    try:
+        return Config.from_dict(read_yaml(path))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged, or no run's: {error}") from error
 
 
 @contextmanager
@@ -152,6 +157,13 @@ def read_checkpoint(path: Path, config: Config, accept: Callable[[dict[str, Any]
     with _refusing(path):
         accept(checkpoint)
     return checkpoint
+
+
+def check_finite(weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise if there is a NaN or an infinity among the weights."""
+    for name, values in weights.items():
+        if not values.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinity")
 
 
 @contextmanager

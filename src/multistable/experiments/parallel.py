@@ -1,9 +1,5 @@
 """Training on several devices at once, each with a process of its own and its share of every batch."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -13,11 +9,21 @@ from multistable._checks import check_int
 from multistable.experiments.config import Config
 from multistable.experiments.data import Examples
 
-__all__ = ["Share", "check_devices", "on_own_device", "share_of", "together"]
+__all__ = ["Share", "Team", "check_devices", "share_of"]
 
-_MARK = "MULTISTABLE_DEVICES"  # in the environment of the processes that the first one of a run starts
-_OF_A_LAUNCHER = ("LOCAL_RANK", "RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""With these in it, Lightning would wait for processes that somebody else starts."""
+
+class Team(NamedTuple):
+    """The processes that train a network together, each on a device of its own.
+
+    Attributes:
+        process: which of them this is; the first one starts the others, and alone writes.
+        processes: how many there are.
+        port: where they meet; any that is free where it is 0.
+    """
+
+    process: int = 0
+    processes: int = 1
+    port: int = 0
 
 
 class Share(NamedTuple):
@@ -55,41 +61,3 @@ def check_devices(devices: int, config: Config) -> None:
         raise ValueError(f"devices must be at most batch_size = {config.batch_size}, got {devices}")
     if config.device == "cuda" and devices > (there := torch.cuda.device_count()):
         raise ValueError(f"devices must be at most the {there} GPUs that torch finds, got {devices}")
-
-
-@contextmanager
-def on_own_device(config: Config) -> Iterator[None]:
-    """In the block `"cuda"` is the GPU of this process."""
-    if config.device == "cuda" and _helps():
-        with torch.cuda.device(int(os.environ["LOCAL_RANK"])):
-            yield
-    else:
-        yield
-
-
-@contextmanager
-def together(devices: int) -> Iterator[None]:
-    """In the block Lightning may start processes for other devices; they end with it, and nothing is left of them."""
-    if devices == 1:
-        yield
-        return
-    helping, environment, threads = _helps(), dict(os.environ), torch.get_num_threads()
-    if not helping:
-        for name in _OF_A_LAUNCHER:
-            os.environ.pop(name, None)
-        os.environ[_MARK] = str(devices)
-    try:
-        yield
-    finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
-        os.environ.clear()
-        os.environ.update(environment)
-        torch.set_num_threads(threads)
-    if helping:
-        sys.exit()
-
-
-def _helps() -> bool:
-    """Whether this process was started by the first one of a run, to train on another device."""
-    return _MARK in os.environ

@@ -61,7 +61,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def read_text(path: Path) -> Any:
     """What a YAML file holds, as plain Python values; raises as `read_yaml`, but for `TypeError`."""
-    return _parse(path.read_text(encoding="utf-8"), str(path))
+    try:
+        return _parse(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
 
 
 def _parse(text: str, what: str) -> Any:
@@ -75,7 +78,8 @@ def _parse(text: str, what: str) -> Any:
         """Plain values; numbers such as 1e-3, which PyYAML takes for words; no key twice in a mapping."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key) for key, _ in node.value]
+            merged = "tag:yaml.org,2002:merge"  # the key <<, whose mappings come below all others
+            keys = [self.construct_object(key) for key, _ in node.value if key.tag != merged]
             for key in keys:
                 if keys.count(key) > 1:
                     raise yaml.YAMLError(f"{key} is given twice")
@@ -85,5 +89,5 @@ def _parse(text: str, what: str) -> Any:
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
     try:
         return yaml.load(text, Loader)  # a SafeLoader: plain values alone
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # such as of a date that there is not
         raise ValueError(f"{what} is no YAML that can be read: {error}") from error

@@ -1,6 +1,5 @@
 """What runs have found, read from their folders and gathered over seeds."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,18 +7,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.folder import CONFIG, METRICS, SUMMARY, read_json
-from multistable.experiments.read import read_yaml
+from multistable.experiments.folder import CONFIG, METRICS, SUMMARY, read_settings
+from multistable.experiments.written import read_metrics, read_summary
 
 __all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections", "spread"]
 
 # What a comparison is about, at the values that stand for all others.
 _COMPARED: dict[str, Any] = {"cell": "gru", "init": "default", "double": False, "warmup": False, "seed": 0}
-
-_NEEDED = (  # of a summary, by a report
-    *("metric", "higher_is_better", "chance", "test_metric", "evaluation", "vaa", "residual", "certified"),
-    *("traces", "warmup", "attractors", "seconds", "versions"),
-)
 
 
 @dataclass(frozen=True)
@@ -106,7 +100,7 @@ def collect(runs: Path) -> Results:
 
     Raises:
         OSError: the folder is not there.
-        ValueError: it holds no run, or what a run wrote can't be read.
+        ValueError: it holds no run, the same run twice, or what a run wrote is damaged.
     """
     if not runs.is_dir():
         raise NotADirectoryError(f"{runs} is no folder")
@@ -114,7 +108,9 @@ def collect(runs: Path) -> Results:
     if not folders:
         raise ValueError(f"{runs} holds no run: there is no {CONFIG} anywhere in it")
     finished = [folder for folder in folders if (folder / SUMMARY).exists()]
-    return Results([_read(folder) for folder in finished], [folder for folder in folders if folder not in finished])
+    found = [_read(folder) for folder in finished]
+    _check_different(found)
+    return Results(found, [folder for folder in folders if folder not in finished])
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
@@ -135,13 +131,14 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def _read(folder: Path) -> Run:
-    config = Config.from_dict(read_yaml(folder / CONFIG))
-    summary = read_json(folder / SUMMARY)
-    for key in (*_NEEDED, *(["first_optimal"] if config.task == "t_maze" else [])):
-        if key not in summary:
-            raise ValueError(f"{folder / SUMMARY} lacks {key}")
-    with (folder / METRICS).open(newline="", encoding="utf-8") as file:
-        rows = [{key: float(value) if value else None for key, value in row.items()} for row in csv.DictReader(file)]
-    if not rows:
-        raise ValueError(f"{folder / METRICS} holds no row")
-    return Run(config, summary, rows, folder)
+    config = read_settings(folder / CONFIG)
+    return Run(config, read_summary(folder / SUMMARY, config), read_metrics(folder / METRICS), folder)
+
+
+def _check_different(runs: Sequence[Run]) -> None:
+    """Raise if a run is there twice, and would count as two seeds."""
+    seen: dict[Config, Path] = {}
+    for run in runs:
+        if run.config in seen:
+            raise ValueError(f"{seen[run.config]} and {run.folder} hold the same run; leave one of them out")
+        seen[run.config] = run.folder

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import math
 import platform
 import time
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from multistable.experiments.folder import (
     START,
     SUMMARY,
     WARMUP,
+    check_finite,
     claim,
-    finished,
     read_checkpoint,
     remove_leftovers,
     replacing,
@@ -30,12 +31,13 @@ from multistable.experiments.folder import (
 )
 from multistable.experiments.loggers import LOGGERS
 from multistable.experiments.measured import measured
-from multistable.experiments.parallel import check_devices, on_own_device
+from multistable.experiments.parallel import Team, check_devices
 from multistable.experiments.subject import Subject, Trained
+from multistable.experiments.written import finished
 from multistable.measure import Multistability
 from multistable.warmup import warmup
 
-__all__ = ["Prepared", "execute", "prepare", "run"]
+__all__ = ["Prepared", "execute", "prepare", "read_start", "run"]
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ def run(
     """Run an experiment, or what is left of it, in its folder `runs / config.name`.
 
     A finished run is not run again. An interrupted one goes on from its last whole epoch, and comes to the same
-    metrics, to the bit on the same CPU with as many threads and devices, as if it had never been interrupted.
+    metrics, to the bit on the same CPU with as many threads, as if it had never been interrupted.
 
     On several devices of this machine, each has a process of its own and takes its share of every batch (distributed
-    data parallel). This one starts the others: they run the same program from its beginning, train, and end. The result
-    is that of a single device up to rounding.
+    data parallel). The result is that of a single device up to rounding; on three or more, one that was interrupted is
+    that of one that was not up to rounding, too.
 
     Args:
         config: the settings.
@@ -88,6 +90,7 @@ def run(
         ValueError: the folder is another experiment's, or what it holds is damaged; the device is not there, or not as
             often as asked for; there are more devices than sequences in a batch; `logger` is none of these.
         FloatingPointError: the loss or the states became NaN or infinite.
+        RuntimeError: training on another device failed.
     """
     summary = finished(config, runs)
     if summary is not None:
@@ -106,11 +109,13 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
     folder = runs / config.name
     if (folder / CONFIG).exists():
         claim(folder, config)
-    with on_own_device(config):
-        subject = _subject(config, devices)
+    subject = _subject(config, devices)
     claim(folder, config)
+    for name in (METRICS, WARMUP):
+        if (folder / name).is_dir():
+            raise IsADirectoryError(f"{folder / name} is a folder, and must be a file")
     if (folder / START).exists():
-        _read_start(folder, config, subject)
+        read_start(folder, config, subject)
     if (folder / CHECKPOINT).exists():
         if not (folder / START).exists():
             raise ValueError(f"{folder} holds a {CHECKPOINT} but no {START}, which comes before it")
@@ -123,7 +128,7 @@ def execute(prepared: Prepared) -> dict[str, Any]:
     config, folder, subject = prepared.config, prepared.folder, prepared.subject
     if not (folder / START).exists():
         _start(prepared)
-    start = _read_start(folder, config, subject)
+    start = read_start(folder, config, subject)
     if start["warmup"]:
         write_json(folder / WARMUP, start["warmup"])
     trained = subject.train(start["rows"], folder, prepared.logger, prepared.progress)
@@ -142,7 +147,7 @@ def _subject(config: Config, devices: int) -> Subject:
         return Reinforcement(config)
     from multistable.experiments.supervised import Supervised
 
-    return Supervised(config, devices)
+    return Supervised(config, Team(processes=devices))
 
 
 def _start(prepared: Prepared) -> None:
@@ -174,11 +179,15 @@ def _start(prepared: Prepared) -> None:
         torch.save({"state_dict": subject.network.state_dict(), "run": start}, temporary)
 
 
-def _read_start(folder: Path, config: Config, subject: Subject) -> dict[str, Any]:
+def read_start(folder: Path, config: Config, subject: Subject) -> dict[str, Any]:
     """What training starts from; its weights go into the network."""
 
     def accept(found: dict[str, Any]) -> None:
         subject.network.load_state_dict(found["state_dict"])
+        check_finite(found["state_dict"])
+        for key in ("warmup", "before", "start", "rows"):
+            if key not in found["run"]:
+                raise ValueError(f"it lacks {key}")
 
     start: dict[str, Any] = read_checkpoint(folder / START, config, accept)["run"]
     return start
@@ -189,9 +198,13 @@ def _check_checkpoint(folder: Path, config: Config, subject: Subject) -> None:
 
     def accept(found: dict[str, Any]) -> None:
         subject.accept(found)
+        float(found["run"]["seconds"])
         epochs = [row["epoch"] for row in found["run"]["rows"]]
         if not epochs or epochs != list(range(len(epochs))):
             raise ValueError(f"its rows are of the epochs {epochs}")
+        for key, value in ((key, value) for row in found["run"]["rows"] for key, value in row.items()):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{key} is {value} in a row")
 
     read_checkpoint(folder / CHECKPOINT, config, accept)
 

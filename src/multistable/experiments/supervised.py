@@ -6,7 +6,9 @@ from typing import Any
 
 from multistable.experiments.config import Config
 from multistable.experiments.data import Data, examples_to_test, examples_to_train, score_of
+from multistable.experiments.folder import check_finite
 from multistable.experiments.network import Network, new_network
+from multistable.experiments.parallel import Team
 from multistable.experiments.subject import Row, Subject, Tested, Trained
 from multistable.experiments.training import Training, evaluate, fit, row_of
 
@@ -18,7 +20,7 @@ class Supervised(Subject):
 
     Args:
         config: the settings.
-        devices: how many to train on, each with its share of every batch.
+        team: the processes that train it together.
 
     Raises:
         ImportError: images without the extra `images`.
@@ -27,8 +29,8 @@ class Supervised(Subject):
 
     network: Network
 
-    def __init__(self, config: Config, devices: int) -> None:
-        self._config, self._devices = config, devices
+    def __init__(self, config: Config, team: Team) -> None:
+        self._config, self._team = config, team
         self._data, self._score = _examples(config), score_of(config)
         self.network = new_network(config, self._data.train, self._score)
         self.recurrent = self.network.rnn
@@ -40,12 +42,19 @@ class Supervised(Subject):
         return row_of(self._config, self.network, self._data, self._score, 0, None, None)
 
     def accept(self, checkpoint: dict[str, Any]) -> None:
+        for key in ("pytorch-lightning_version", "optimizer_states", "loops"):
+            if key not in checkpoint:
+                raise ValueError(f"it lacks {key}")
+        last, trained = checkpoint["run"]["rows"][-1]["epoch"], checkpoint["epoch"] + 1  # which counts from 0
+        if last != trained:
+            raise ValueError(f"its rows end with epoch {last}, and it was trained for {trained}")
+        check_finite(checkpoint["state_dict"])
         weights = checkpoint["state_dict"].items()
         self.network.load_state_dict({key.removeprefix("network."): value for key, value in weights})
 
     def train(self, rows: Sequence[Row], folder: Path, logger: str, progress: bool) -> Trained:
         training = Training(self._config, self.network, self._data, self._score, rows, folder)
-        fit(training, self._config, folder, logger, progress, self._devices)
+        fit(training, self._config, folder, logger, progress, self._team)
         return Trained(training.rows, training.seconds)
 
     def test(self, config: Config) -> Tested:

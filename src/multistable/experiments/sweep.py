@@ -13,8 +13,9 @@ from typing import Any
 
 from multistable._checks import check_int
 from multistable.experiments.config import CELLS, TASKS, Config, check_choice, is_possible, nearest, variant_keys
-from multistable.experiments.folder import CONFIG, ERROR, claim, finished, replacing
+from multistable.experiments.folder import CONFIG, ERROR, claim, replacing
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
+from multistable.experiments.written import finished
 
 __all__ = ["Outcome", "Plan", "read_sweep", "sweep"]
 
@@ -60,7 +61,8 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Plan:
 
     Args:
         path: the file.
-        overrides: `key=value` words for all runs, which come after those of the grid's file.
+        overrides: `key=value` words for all runs, which come after those of the grid's file; none for what the grid
+            itself says.
 
     Raises:
         ImportError: PyYAML is missing.
@@ -215,9 +217,13 @@ def _checked(grid: Any, path: Path) -> dict[str, Any]:
 
 def _configs(grid: dict[str, Any], path: Path, overrides: Sequence[str], left_out: list[str]) -> Iterator[Config]:
     """The settings of a grid's runs; combinations without a meaning are added to `left_out` instead."""
-    values = {**read_yaml(path.parent / grid["config"]), **parse_overrides(overrides)}
+    for_all = parse_overrides(overrides)
+    values = {**read_yaml(path.parent / grid["config"]), **for_all}
     base = Config.from_dict({**values, "cell": "gru", **variant_keys("plain")})
     key = TASKS[base.task].horizon
+    by_grid = {"cell": "cells", **dict.fromkeys(variant_keys("plain"), "variants"), key: "lengths", "seed": "seeds"}
+    for word in for_all.keys() & by_grid.keys():
+        raise ValueError(f"{word} can't be given for all runs: {by_grid[word]} in {path} say it")
     variants = {variant: variant_keys(variant) for variant in grid["variants"]}
     for cell in grid["cells"]:
         check_choice("cells", cell, CELLS)

@@ -2,10 +2,13 @@
 
 import logging
 import math
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +21,23 @@ from multistable.experiments.folder import CHECKPOINT, METRICS, replacing, write
 from multistable.experiments.loggers import log, loggers_of
 from multistable.experiments.measured import measured
 from multistable.experiments.network import Network
-from multistable.experiments.parallel import Share, share_of, together
+from multistable.experiments.parallel import Share, Team, share_of
+from multistable.experiments.processes import helped
 from multistable.experiments.subject import Row
 
 try:
     import lightning.pytorch as pl
-    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
     from lightning.pytorch.callbacks import Callback, RichProgressBar
+    from lightning.pytorch.strategies import DDPStrategy
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 except ImportError as error:
     raise ImportError("experiments need lightning: pip install 'multistable[experiments]'") from error
 
 __all__ = ["Training", "evaluate", "fit", "row_of"]
 
 _EVALUATED = 500  # sequences at once where no gradient is taken
+_ALONE = Team()
+_LONGEST_WAIT = timedelta(minutes=5)  # of one process for another
 
 
 class Training(pl.LightningModule):
@@ -131,23 +138,27 @@ class _Batches:
 
 
 def fit(
-    training: Training, config: Config, folder: Path, logger: str = "none", progress: bool = False, devices: int = 1
+    training: Training,
+    config: Config,
+    folder: Path,
+    logger: str = "none",
+    progress: bool = False,
+    team: Team = _ALONE,
 ) -> None:
     """Train to the end of the budget, from the folder's checkpoint on if there is one.
 
-    On several devices Lightning starts the same program once more for each of the others; those end here.
-
     Raises:
         FloatingPointError: the loss became NaN or infinite.
+        RuntimeError: training on another device failed.
     """
     checkpoint = folder / CHECKPOINT
     callbacks: list[Callback] = [RichProgressBar(refresh_rate=20)] if progress else []
-    with _quiet(), together(devices):
+    with _quiet(), _ending_as_asked(), helped(team, folder) as environment:
         trainer = pl.Trainer(
             accelerator="gpu" if config.device == "cuda" else "cpu",
-            devices=devices,
-            strategy="ddp" if devices > 1 else "auto",
-            plugins=LightningEnvironment(),  # or it would take a place in a cluster's job for one in this run
+            devices=team.processes,
+            strategy=DDPStrategy(timeout=_LONGEST_WAIT) if team.processes > 1 else "auto",
+            plugins=environment,
             max_epochs=config.epochs,
             logger=loggers_of(logger, config, folder) or False,
             callbacks=callbacks,
@@ -218,3 +229,18 @@ def _quiet() -> Iterator[None]:
     finally:
         for one, level in zip(notes, levels, strict=True):
             one.setLevel(level)
+
+
+@contextmanager
+def _ending_as_asked() -> Iterator[None]:
+    """Signals end the process as they do elsewhere; Lightning would exit with a status of 0, and ignore Ctrl-C then."""
+    of_interrupts = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SIGTERMException as error:
+        raise SystemExit(128 + signal.SIGTERM) from error
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, of_interrupts)

@@ -1,0 +1,103 @@
+"""What a finished run wrote, read back and checked."""
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from multistable.experiments.config import Config
+from multistable.experiments.folder import SUMMARY, claim, read_json
+
+__all__ = ["finished", "read_metrics", "read_summary"]
+
+
+def finished(config: Config, runs: Path) -> dict[str, Any] | None:
+    """The summary of the run if it has come to its end; raises if the folder is another experiment's, or damaged."""
+    folder = runs / config.name
+    if not (folder / SUMMARY).exists():
+        return None
+    claim(folder, config)
+    return read_summary(folder / SUMMARY, config)
+
+
+def read_summary(path: Path, config: Config) -> dict[str, Any]:
+    """The summary in a file.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it is no JSON, a key is missing, or a value is none that a run writes.
+    """
+    summary = read_json(path)
+    for key, fits in _FITTING.items():
+        if key == "first_optimal" and config.task != "t_maze":
+            continue
+        if key not in summary:
+            raise ValueError(f"{path} lacks {key}")
+        if not fits(summary[key]):
+            raise ValueError(f"{path} is damaged: {key} is {str(summary[key])[:40]!r}")
+    return summary
+
+
+def read_metrics(path: Path) -> list[dict[str, float | None]]:
+    """The rows of a run's metrics; what is empty becomes None.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it holds no row, lacks a column, or a value is no finite number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [_row(row) for row in csv.DictReader(file, strict=True)]
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not rows:
+        raise ValueError(f"{path} holds no row")
+    for column in ("epoch", "validation_metric", "vaa", "residual"):
+        if column not in rows[0]:
+            raise ValueError(f"{path} lacks {column}")
+    return rows
+
+
+def _row(row: dict[Any, Any]) -> dict[str, float | None]:
+    if None in row or None in row.values():
+        raise ValueError("a row is longer or shorter than the first")
+    values = {key: float(value) if value else None for key, value in row.items()}
+    for key, value in values.items():
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{key} is {value}")
+    return values
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(_is_number, value.values()))
+
+
+def _is_trace(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), list) and value[key] for key in _OF_A_TRACE)
+
+
+_OF_A_TRACE = ("horizons", "vaa")
+_MOMENTS = ("before", "start", "end")
+
+_FITTING: dict[str, Callable[[Any], bool]] = {
+    "metric": lambda value: isinstance(value, str),
+    "higher_is_better": lambda value: isinstance(value, bool),
+    "chance": _is_number,
+    "test_metric": _is_number,
+    "evaluation": lambda value: isinstance(value, list) and bool(value) and all(map(_are_numbers, value)),
+    "vaa": _is_number,
+    "residual": _is_number,
+    "certified": _is_number,
+    "traces": lambda value: isinstance(value, dict) and all(_is_trace(value.get(moment)) for moment in _MOMENTS),
+    "warmup": lambda value: value is None or isinstance(value, dict),
+    "attractors": lambda value: isinstance(value, dict) and _are_numbers(value.get("shares")),
+    "seconds": _are_numbers,
+    "versions": lambda value: isinstance(value, dict),
+    "first_optimal": lambda value: value is None or _is_number(value),
+}
+"""The keys of a summary, and whether a value is one that a run writes."""
