@@ -7,6 +7,7 @@ from math import comb, inf
 from statistics import correlation
 
 from multistable.experiments.config import CELLS, INITS, Config
+from multistable.experiments.figures import name_of
 from multistable.experiments.results import Run
 
 VARIANTS = ("plain", "warmup", "double", "double+warmup")
@@ -41,7 +42,7 @@ class Tally:
 
 def cell_of(config: Config) -> str:
     """The cell's name; one that starts with other gates, such as the chrono LSTM, is a cell of its own."""
-    name = config.cell.upper().replace("NBRC", "nBRC")
+    name = name_of(config.cell)
     return name if config.init == "default" else f"{config.init} {name}"
 
 

@@ -87,3 +87,14 @@ def test_what_the_page_says_of_lasting_memory() -> None:
             for variant in ("bistable_", "bistable_, contraction")
         }
         assert at["bistable_, contraction"] > at["bistable_"]
+
+
+def test_what_the_documentation_says_of_experiments() -> None:
+    run, sweep = json.loads((ROOT / "benchmarks" / "results" / "kills.json").read_text())["rows"]
+    assert len(run["killed"]) == len(sweep["killed"]) == 5
+    assert run["times warmed up"] == 1
+    assert run["epochs that changed"] == sweep["finished runs that were touched again"] == 0
+    assert all(row["runs that are the same to the bit"] == row["runs"] for row in (run, sweep))
+    configs = json.loads((ROOT / "benchmarks" / "results" / "small_configs.json").read_text())["rows"]
+    small = (ROOT / "configs" / "small").glob("*.yaml")
+    assert [row["config"] for row in configs] == sorted(path.relative_to(ROOT).as_posix() for path in small)

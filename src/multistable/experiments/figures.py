@@ -6,7 +6,17 @@ from typing import Any
 from multistable.experiments.config import TASKS
 from multistable.experiments.results import Group, Section, Spread, spread
 
-__all__ = ["COLOURS", "colour_of", "evaluation", "horizons", "learning", "overview", "rewarded", "time_spent"]
+__all__ = [
+    "COLOURS",
+    "colour_of",
+    "evaluation",
+    "horizons",
+    "learning",
+    "name_of",
+    "overview",
+    "rewarded",
+    "time_spent",
+]
 
 Figure = dict[str, Any]
 
@@ -30,6 +40,11 @@ _TOP, _BOTTOM = [0.42, 1.0], [0.0, 0.34]
 def colour_of(variant: str) -> str:
     """The colour of a variant in every figure."""
     return COLOURS.get(variant, _OTHERS)
+
+
+def name_of(cell: str) -> str:
+    """A cell's name as it is written."""
+    return "nBRC" if cell == "nbrc" else cell.upper()
 
 
 def overview(section: Section) -> Figure:
@@ -64,7 +79,7 @@ def overview(section: Section) -> Figure:
     count = len(section.cells)
     layout["xaxis"] |= {
         "tickvals": list(range(count)),
-        "ticktext": [cell.upper() for cell in section.cells],
+        "ticktext": [name_of(cell) for cell in section.cells],
         "range": [-0.5, count - 0.5],
     }
     return {"data": data, "layout": _with_chance(layout, section)}
@@ -152,7 +167,7 @@ def time_spent(section: Section) -> Figure:
                     "type": "bar",
                     "orientation": "h",
                     "x": [seconds.mean],
-                    "y": [f"{group.cell.upper()} {group.variant} "],
+                    "y": [f"{name_of(group.cell)} {group.variant} "],
                     "marker": {"color": colour_of(group.variant), "opacity": opacity},
                 }
             )
@@ -201,7 +216,7 @@ def _bars(found: list[Spread]) -> dict[str, Any]:
 
 def _belongs(group: Group, what: str = "") -> dict[str, Any]:
     """Which group a trace is of, for the filters and for what is shown under the mouse."""
-    name = f"{group.cell.upper()} {group.variant}{f', {what}' if what else ''}"
+    name = f"{name_of(group.cell)} {group.variant}{f', {what}' if what else ''}"
     return {"type": "scatter", "name": name, "meta": {"cell": group.cell, "variant": group.variant}}
 
 

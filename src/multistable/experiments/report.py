@@ -64,6 +64,7 @@ def page(results: Results, runs: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["name"] = figures.name_of
     found = sections(results.runs)
     shown = [_shown(section, place) for place, section in enumerate(found)]
     groups = [group for section in found for group in section.groups]
