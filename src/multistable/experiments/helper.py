@@ -10,10 +10,8 @@ from pathlib import Path
 
 import torch
 
-from multistable.experiments.config import Config
-from multistable.experiments.folder import CONFIG
+from multistable.experiments.folder import CONFIG, read_settings
 from multistable.experiments.parallel import Team
-from multistable.experiments.read import read_yaml
 from multistable.experiments.run import read_start
 from multistable.experiments.supervised import Supervised
 
@@ -30,7 +28,7 @@ def main(words: Sequence[str]) -> None:
     *numbers, parent = map(int, words[1:])
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     team = Team(*numbers)
-    config = Config.from_dict(read_yaml(folder / CONFIG))
+    config = read_settings(folder / CONFIG)
     with torch.cuda.device(team.process) if config.device == "cuda" else nullcontext():
         subject = Supervised(config, team)
     start = read_start(folder, config, subject)

@@ -242,5 +242,5 @@ def _ending_as_asked() -> Iterator[None]:
     except SystemExit as error:
         raise KeyboardInterrupt from error
     finally:
-        if threading.current_thread() is threading.main_thread():
+        if of_interrupts is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, of_interrupts)
