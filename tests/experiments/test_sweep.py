@@ -142,9 +142,10 @@ def test_bad_arguments(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is finished stays as it is, what is not goes on, and all come to what each comes to alone."""
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # where there may be a cluster that nobody asked for
     base = tiny(epochs=10, measure_every=100)
     grid = {**GRID, "cells": ["gru"], "variants": ["plain", "warmup"], "lengths": [6], "seeds": [0, 1]}
     command = ["sweep", str(write(tmp_path, grid, base)), "--runs", str(tmp_path / "runs")]

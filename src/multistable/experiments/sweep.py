@@ -182,7 +182,8 @@ def _start_ray(ray: Any, workers: int | None, address: str | None) -> None:
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # which prints even where it is to be silent
     try:
         if address is None:
-            ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+            # Not a cluster that happens to be there, which Ray would rather join.
+            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
         else:
             _knock(address)
             ray.init(address=address, **quiet)
