@@ -154,6 +154,10 @@ def test_the_command_goes_on_after_a_signal(tmp_path: Path) -> None:
     """Killed, told to end, and interrupted: each ends it with the status that tells so."""
     config = tiny(epochs=150, measure_every=1000)
     command = [sys.executable, "-m", "multistable", *words(tmp_path, tmp_path / "a.yaml", config)]
+    # Ctrl-C is ignored in what a shell has started in the background.
+    heeding = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
     folder = tmp_path / config.name
     done = 0
     for sent, status in (
@@ -161,7 +165,8 @@ def test_the_command_goes_on_after_a_signal(tmp_path: Path) -> None:
         (signal.SIGTERM, 128 + signal.SIGTERM),
         (signal.SIGINT, 130),
     ):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        started = [sys.executable, "-c", heeding, *command]
+        process = subprocess.Popen(started, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         while not (folder / "metrics.csv").exists() or len(rows_of(folder)) <= done:
             assert process.poll() is None
             time.sleep(0.01)
