@@ -456,8 +456,8 @@ Copy:
 ## Experiments
 
 `python benchmarks/small_configs.py`: each of the small [experiments](experiments.md) once, from the command to its
-end, on two cores, on the machine of the other measurements with nothing else to do. What is neither training nor
-evaluation is the start of Python and of torch, the data, validation, and VAA after each epoch.
+end, on two cores that did a little else. What is neither training nor evaluation is the start of Python and of torch,
+the data, validation, and VAA after each epoch.
 
 {small_configs()}
 
