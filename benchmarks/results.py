@@ -15,7 +15,7 @@ from curves import curves
 from pages import DOCS, ROOT, draw, found_runs, groups_of, overview, picture, still_missing, versions
 from tables import table
 
-from multistable.experiments.config import TASKS
+from multistable.experiments.config import TASKS, held_out
 from multistable.experiments.results import Run, spread
 from multistable.experiments.sweep import read_sweep
 
@@ -46,7 +46,7 @@ def setting(runs: Sequence[Run]) -> str:
     if config.samples is None:
         split = f"all images but a fifth of each class, to test; of the others {100 * config.validation:.0f} % validate"
     else:
-        held = round(config.validation * config.samples)
+        held = held_out(config.samples, config.validation)
         split = f"{config.samples - held:,} sequences; {held:,} others validate, and {config.test_samples:,} test"
     return f"""Asked for: {ASKED[config.task].format(**config.to_dict())}. Networks of {config.layers} × {config.hidden}
 units, {config.epochs} epochs of {split}. Batches of {config.batch_size}, Adam at {config.lr:g}.

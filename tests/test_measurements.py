@@ -1,25 +1,17 @@
 """The figures in the documentation are those of the files that the benchmarks write."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from statistics import median
 
-import pytest
+from scripts import scripts
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_page_is_made_from_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
-    assert (ROOT / "docs" / "measurements.md").read_text() == tables.page()
-    sys.modules.pop("side_by_side", None)
+def test_the_page_is_made_from_the_results() -> None:
+    with scripts("tables") as found:
+        assert (ROOT / "docs" / "measurements.md").read_text() == found.tables.page()
 
 
 def test_what_the_page_says_of_the_cells() -> None:

@@ -7,7 +7,18 @@ from typing import Any
 
 from multistable._checks import check_finite_number, check_fraction, check_int, check_positive
 
-__all__ = ["CELLS", "INITS", "TASKS", "Config", "TaskKeys", "check_choice", "is_possible", "nearest", "variant_keys"]
+__all__ = [
+    "CELLS",
+    "INITS",
+    "TASKS",
+    "Config",
+    "TaskKeys",
+    "check_choice",
+    "held_out",
+    "is_possible",
+    "nearest",
+    "variant_keys",
+]
 
 CELLS = ("rnn", "gru", "lstm", "mgu", "brc", "nbrc")
 
@@ -222,8 +233,8 @@ class Config:
     def _check_validation(self, share: float) -> None:
         if share == 1:
             raise ValueError("validation must be below 1, got 1.0")
-        if self.samples is not None and min(held := round(share * self.samples), self.samples - held) < 2:
-            raise ValueError(f"validation must leave two or more of {self.samples} samples on either side, got {share}")
+        if self.samples is not None:
+            held_out(self.samples, share)
 
     def _check_evaluation_lengths(self) -> None:
         if not isinstance(self.evaluation_lengths, tuple | list):
@@ -328,6 +339,14 @@ def check_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
         raise TypeError(f"{key} must be a word, got {type(value).__name__}")
     if value not in choices:
         raise ValueError(f"{key} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}")
+
+
+def held_out(samples: int, validation: float) -> int:
+    """How many of so many samples validate; raises if fewer than two are left on either side."""
+    held = round(validation * samples)
+    if min(held, samples - held) < 2:
+        raise ValueError(f"validation must leave two or more of {samples} samples on either side, got {validation}")
+    return held
 
 
 def _check_flag(key: str, value: object) -> None:

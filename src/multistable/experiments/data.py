@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from multistable.experiments.config import Config
+from multistable.experiments.config import Config, held_out
 from multistable.tasks import copy_first_input, denoising, flip_flop, images
 from multistable.tasks.copy_first_input import CHANCE as CHANCE_OF_COPYING
 from multistable.tasks.denoising import CHANCE as CHANCE_OF_DENOISING
@@ -74,11 +74,7 @@ def examples_to_train(config: Config) -> Data:
         examples = _images(config)[0]
     order = torch.randperm(len(examples.inputs), generator=_generator(config, "split"))
     assert config.validation is not None
-    held = round(config.validation * len(order))
-    if min(held, len(order) - held) < 2:
-        raise ValueError(
-            f"validation must leave two or more of {len(order)} samples on either side, got {config.validation}"
-        )
+    held = held_out(len(order), config.validation)
     validation, train = (_take(examples, rows) for rows in (order[:held], order[held:]))
     return Data(_to(train, config.device), _to(validation, config.device))
 
