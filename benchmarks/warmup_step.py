@@ -10,11 +10,11 @@ from side_by_side import median_seconds, write
 from torch import Tensor, nn
 
 from multistable import vaa_star, warmup
-from multistable._descent import Descent, trainable
+from multistable._measure.reach import draw_prefixes
+from multistable._measure.score import draw_constant
+from multistable._warmup.descent import Descent, trainable
 from multistable.dynamics import Sequences, Stack, dynamics, stacks
 from multistable.dynamics.calls import full_lengths
-from multistable.measure import draw_constant
-from multistable.reach import draw_prefixes
 
 HIDDEN, LAYERS, BATCH, LENGTH, REPEATS = 128, 2, 32, 300, 11
 HORIZON = 100  # the mean of what `warmup` draws from 1..200; the cost grows linearly with it

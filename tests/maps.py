@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from multistable.attractors._search import Outcome, Search
+from multistable._attractors.search import Outcome, Search
 from multistable.dynamics import Dynamics
 
 __all__ = ["Written", "follow"]

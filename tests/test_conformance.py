@@ -15,11 +15,11 @@ from torch.autograd.functional import jacobian
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from multistable import measure, warmup
-from multistable._random import draw_seed
+from multistable._measure.reach import draw_prefixes
+from multistable._measure.score import draw_constant
+from multistable._utils.randomness import draw_seed
 from multistable.dynamics import Stack, dynamics, find, record, stacks
-from multistable.measure import draw_constant
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
-from multistable.reach import draw_prefixes
 
 I, H, B, T = 3, 6, 4, 7
 

@@ -12,10 +12,10 @@ Examples:
 """
 
 from multistable import init, nn
-from multistable.attractors import Attractor, Attractors, attractors
+from multistable._attractors import Attractor, Attractors, attractors
+from multistable._measure import Multistability, measure
+from multistable._warmup import WarmupResult, warmup
 from multistable.functional import vaa, vaa_star
-from multistable.measure import Multistability, measure
-from multistable.warmup import WarmupResult, warmup
 
 __all__ = [
     "Attractor",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from multistable._checks import check_finite, check_positive
+from multistable._utils.checks import check_finite, check_positive
 
 __all__ = ["vaa", "vaa_star"]
 

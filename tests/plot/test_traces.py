@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from multistable import measure, warmup
-from multistable.measure import Trace
+from multistable._measure import Trace
 from multistable.plot import traces
 
 

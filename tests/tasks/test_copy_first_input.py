@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from multistable.tasks import copy_first_input, copy_first_input_stream
-from multistable.tasks.copy_first_input import CHANCE
+from multistable.tasks._copy_first_input import CHANCE
 
 
 @given(length=st.integers(1, 30), size=st.integers(1, 30), seed=st.integers(0, 2**31))

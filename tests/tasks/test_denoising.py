@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from multistable.tasks import denoising, denoising_stream
-from multistable.tasks.denoising import CHANCE
+from multistable.tasks._denoising import CHANCE
 
 
 @given(

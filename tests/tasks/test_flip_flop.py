@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from multistable.tasks import flip_flop, flip_flop_stream
-from multistable.tasks.flip_flop import chance
+from multistable.tasks._flip_flop import chance
 
 
 @given(

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from multistable.tasks import images
-from multistable.tasks.images import CHANCE, _shown
+from multistable.tasks._images import CHANCE, _shown
 
 ORDERS = ["pixels", "permuted_pixels", "permuted_rows"]
 

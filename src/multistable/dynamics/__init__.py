@@ -13,12 +13,12 @@ Examples:
     torch.Size([4, 8])
 """
 
+from multistable.dynamics._record import record
 from multistable.dynamics.base import CHUNK, Dynamics
 from multistable.dynamics.calls import Sequences
 from multistable.dynamics.jacobian import jacobians
 from multistable.dynamics.precision import in_float64
 from multistable.dynamics.product import Product
-from multistable.dynamics.record import record, undisturbed
 from multistable.dynamics.registry import Adapter, adapter_of, dynamics, find, register, stacks
 from multistable.dynamics.stack import Stack
 from multistable.dynamics.trajectory import states_at
@@ -39,5 +39,4 @@ __all__ = [
     "register",
     "stacks",
     "states_at",
-    "undisturbed",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from multistable._checks import check_finite_number, check_fraction, check_int, check_positive
+from multistable._utils.checks import check_finite_number, check_fraction, check_int, check_positive
 
 __all__ = [
     "CELLS",

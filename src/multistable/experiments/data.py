@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from multistable.experiments.config import Config, held_out
 from multistable.tasks import copy_first_input, denoising, flip_flop, images
-from multistable.tasks.copy_first_input import CHANCE as CHANCE_OF_COPYING
-from multistable.tasks.denoising import CHANCE as CHANCE_OF_DENOISING
-from multistable.tasks.flip_flop import chance as chance_of_flip_flop
-from multistable.tasks.images import CHANCE as CHANCE_OF_IMAGES
+from multistable.tasks._copy_first_input import CHANCE as CHANCE_OF_COPYING
+from multistable.tasks._denoising import CHANCE as CHANCE_OF_DENOISING
+from multistable.tasks._flip_flop import chance as chance_of_flip_flop
+from multistable.tasks._images import CHANCE as CHANCE_OF_IMAGES
 
 __all__ = ["Data", "Examples", "Score", "examples_to_test", "examples_to_train", "score_of", "seed_for", "shuffled"]
 

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from multistable import init, plot
-from multistable._checks import check_int, check_positive
-from multistable._progress import progress_bar
-from multistable.measure import Multistability, measure
+from multistable._measure import Multistability, measure
+from multistable._utils.checks import check_int, check_positive
+from multistable._utils.progress import progress_bar
+from multistable._warmup import WarmupResult, warmup
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
 from multistable.tasks import copy_first_input, copy_first_input_stream
-from multistable.tasks.copy_first_input import CHANCE
-from multistable.warmup import WarmupResult, warmup
+from multistable.tasks._copy_first_input import CHANCE
 
 __all__ = ["CELLS", "DemoConfig", "DemoResult", "run_demo"]
 

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
+from multistable._measure import Multistability, measure
 from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
-from multistable.measure import Multistability, measure
 
 __all__ = ["measured"]
 

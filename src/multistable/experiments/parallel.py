@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from multistable._checks import check_int
+from multistable._utils.checks import check_int
 from multistable.experiments.config import Config
 from multistable.experiments.data import Examples
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from multistable._progress import progress_bar
+from multistable._utils.progress import progress_bar
 from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
 from multistable.experiments.folder import CHECKPOINT, METRICS, read_checkpoint, replacing, write_csv

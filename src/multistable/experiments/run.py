@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
-from multistable.attractors import attractors
+from multistable._attractors import attractors
+from multistable._measure import Multistability
+from multistable._warmup import warmup
 from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
 from multistable.experiments.folder import (
@@ -34,8 +36,6 @@ from multistable.experiments.measured import measured
 from multistable.experiments.parallel import Team, check_devices
 from multistable.experiments.subject import Subject, Trained
 from multistable.experiments.written import finished
-from multistable.measure import Multistability
-from multistable.warmup import warmup
 
 __all__ = ["Prepared", "execute", "prepare", "read_start", "run"]
 

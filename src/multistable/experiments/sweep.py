@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from multistable._checks import check_int
+from multistable._utils.checks import check_int
 from multistable.experiments.config import CELLS, TASKS, Config, check_choice, is_possible, nearest, variant_keys
 from multistable.experiments.folder import CONFIG, ERROR, claim, replacing
 from multistable.experiments.read import parse_overrides, read_text, read_yaml

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from multistable._random import as_generator
+from multistable._utils.randomness import as_generator
 
 __all__ = ["Draw"]
 

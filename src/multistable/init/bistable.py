@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from multistable._checks import check_fraction, check_positive
+from multistable._utils.checks import check_fraction, check_positive
 from multistable.init._layers import GRU, LSTM, RNN, Layer, Module, find_layers, with_biases, with_nonlinearity
 from multistable.nn import MGU
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from multistable._checks import check_positive
+from multistable._utils.checks import check_positive
 from multistable.init._draw import Draw
 from multistable.init._layers import GRU, LSTM, Module, find_layers, with_biases, zero
 

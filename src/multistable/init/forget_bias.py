@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from multistable._checks import check_finite_number
+from multistable._utils.checks import check_finite_number
 from multistable.init._layers import LSTM, Module, find_layers, with_biases, zero
 
 __all__ = ["forget_bias_"]

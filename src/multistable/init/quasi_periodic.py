@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from multistable._checks import check_positive
+from multistable._utils.checks import check_positive
 from multistable.init._draw import Draw
 from multistable.init._layers import GRU, RNN, Module, find_layers, with_biases, with_nonlinearity, zero
 

@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from multistable._checks import check_int
-from multistable._descent import kept_on_failure
-from multistable._random import as_generator
-from multistable.dynamics import undisturbed
-from multistable.warmup import WarmupResult, warmup
+from multistable._utils.checks import check_int
+from multistable._utils.randomness import as_generator
+from multistable._utils.restore import kept_on_failure, undisturbed
+from multistable._warmup import WarmupResult, warmup
 
 try:
     from sb3_contrib import RecurrentPPO

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from multistable.attractors import Attractors
+from multistable._attractors import Attractors
 from multistable.plot._components import principal_components
 from multistable.plot._style import COLOURS, GREY, tidy
 from multistable.plot._traces import draw_trace, finish_traces

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from multistable.measure import Trace
+from multistable._measure import Trace
 from multistable.plot._style import palette, tidy
 
 __all__ = ["draw_trace", "finish_traces", "traces"]

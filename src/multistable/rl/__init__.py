@@ -17,11 +17,11 @@ except ImportError as error:
     raise ImportError("environments need gymnasium: pip install 'multistable[rl]'") from error
 
 from multistable.rl._encoding import input_size
+from multistable.rl._evaluate import Evaluation, evaluate
+from multistable.rl._train_drqn import DRQNResult, train_drqn
 from multistable.rl.drqn import DRQN
-from multistable.rl.evaluate import Evaluation, evaluate
 from multistable.rl.t_maze import T_MAZE_EXPLORATION, TMazeEnv, optimal_in_t_maze
 from multistable.rl.t_maze_vector import TMazeVectorEnv
-from multistable.rl.train_drqn import DRQNResult, train_drqn
 
 __all__ = [
     "DRQN",

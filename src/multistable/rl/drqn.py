@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from multistable._checks import check_int
+from multistable._utils.checks import check_int
 from multistable.dynamics import Stack, adapter_of, find
 
 __all__ = ["DRQN"]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multistable._checks import check_int
+from multistable._utils.checks import check_int
 from multistable.rl._encoding import check_received
 
 __all__ = ["Episode", "ReplayBuffer", "Transition", "histories"]

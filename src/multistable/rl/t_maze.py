@@ -10,7 +10,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-from multistable._checks import check_int, check_probability
+from multistable._utils.checks import check_int, check_probability
 from multistable.rl._drawing import RENDER_MODES, Frame, check_render_mode, draw
 from multistable.rl._rules import ACTIONS, DOWN, OBSERVATIONS, UP, check_options, move, observe, parse_goal, time_limit
 

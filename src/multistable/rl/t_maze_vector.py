@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from multistable._checks import check_int
+from multistable._utils.checks import check_int
 from multistable.rl._drawing import Frame, draw
 from multistable.rl._rules import ACTIONS, DOWN, UP, check_options, move, observe, parse_goals, time_limit
 from multistable.rl.t_maze import TMazeEnv

@@ -10,10 +10,10 @@ Examples:
     (torch.Size([32, 50, 1]), torch.Size([32, 1]))
 """
 
-from multistable.tasks.copy_first_input import copy_first_input, copy_first_input_stream
-from multistable.tasks.denoising import denoising, denoising_stream
-from multistable.tasks.flip_flop import flip_flop, flip_flop_stream
-from multistable.tasks.images import images
+from multistable.tasks._copy_first_input import copy_first_input, copy_first_input_stream
+from multistable.tasks._denoising import denoising, denoising_stream
+from multistable.tasks._flip_flop import flip_flop, flip_flop_stream
+from multistable.tasks._images import images
 from multistable.tasks.stream import Stream
 
 __all__ = [

@@ -13,10 +13,10 @@ Examples:
     True
 """
 
-from multistable.nn.ops.brc import brc, brc_reference, brc_step
-from multistable.nn.ops.gru import gru, gru_reference, gru_step, gru_weights
-from multistable.nn.ops.mgu import mgu, mgu_reference, mgu_step
-from multistable.nn.ops.nbrc import nbrc, nbrc_reference, nbrc_step
+from multistable.nn.ops._brc import brc, brc_reference, brc_step
+from multistable.nn.ops._gru import gru, gru_reference, gru_step, gru_weights
+from multistable.nn.ops._mgu import mgu, mgu_reference, mgu_step
+from multistable.nn.ops._nbrc import nbrc, nbrc_reference, nbrc_step
 
 __all__ = [
     "brc",

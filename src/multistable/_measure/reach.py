@@ -1,14 +1,14 @@
 """States that data reach: sequences are cut to random prefixes and run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from multistable._random import draw_seed
+from multistable._utils.randomness import draw_seed
 from multistable.dynamics import Sequences, Stack
 
-__all__ = ["draw_prefixes", "reach"]
+__all__ = ["draw_prefixes", "reach", "reach_many"]
 
 
 def draw_prefixes(lengths: Tensor, max_prefix: int | None, generator: torch.Generator) -> Tensor:
@@ -47,3 +47,20 @@ def reach(
         prefixes = draw_prefixes(received.lengths, max_prefix, own)
         states.append(stack.reach(received.inputs, received.lengths, prefixes, received.state))
     return states
+
+
+def reach_many(
+    stacks: Sequence[Stack], sequences: Iterator[Sequence[Sequences]], n: int, generator: torch.Generator
+) -> list[Tensor]:
+    """`n` reached states in each stack, from as many batches as it takes; fewer if the batches end before."""
+    reached: list[list[Tensor]] = []
+    count = 0
+    for one in sequences:
+        reached.append(reach(stacks, one, n - count, None, generator))
+        count += min(len(states) for states in reached[-1])
+        if count >= n:
+            break
+    if count < 2:
+        raise ValueError(f"inputs must hold at least two sequences to be told apart, got {count}")
+    states = [torch.cat(of_stack) for of_stack in zip(*reached, strict=True)]
+    return [of_stack[:count] for of_stack in states]

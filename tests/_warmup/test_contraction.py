@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from multistable import attractors, init, measure, warmup
-from multistable._contraction import excess_growth, growth_rate
+from multistable._warmup.contraction import excess_growth, growth_rate
 from multistable.dynamics import Dynamics, dynamics
 
 

@@ -3,18 +3,18 @@
 import inspect
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from multistable._random import forked_rng
+from multistable._utils.restore import undisturbed
 from multistable.dynamics.calls import Sequences, merge
 from multistable.dynamics.registry import Adapter, adapter_of
 from multistable.dynamics.stack import Stack
 
-__all__ = ["record", "undisturbed"]
+__all__ = ["record"]
 
 
 def record(
@@ -131,24 +131,3 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _tensors(one)
-
-
-@contextmanager
-def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Run foreign code on `model`, and put back its training mode and buffers and the global random state.
-
-    Within the block the model is in evaluation mode, so that dropout is off and no statistics are updated, and torch's
-    global generators are seeded from `generator`.
-    """
-    training = {module: module.training for module in model.modules()}
-    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
-    try:
-        with forked_rng({parameter.device for parameter in model.parameters()}, generator):
-            model.eval()
-            yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-        with torch.no_grad():
-            for buffer, value in buffers.items():
-                buffer.copy_(value)

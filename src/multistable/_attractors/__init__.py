@@ -8,7 +8,7 @@ Examples:
     Attractors(20 states lead to 1 stable equilibrium, certified 0.050; 100% come to rest; per layer: l0 0.050)
 """
 
-from multistable.attractors.find import attractors
-from multistable.attractors.results import Attractor, Attractors
+from multistable._attractors.entry import attractors
+from multistable._attractors.results import Attractor, Attractors
 
 __all__ = ["Attractor", "Attractors", "attractors"]

@@ -12,16 +12,16 @@ import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from multistable._checks import check_int, check_positive, check_probability
-from multistable._descent import kept_on_failure
-from multistable._progress import progress_bar
-from multistable._random import as_generator, draw_seed
+from multistable._utils.checks import check_int, check_positive, check_probability
+from multistable._utils.progress import progress_bar
+from multistable._utils.randomness import as_generator, draw_seed
+from multistable._utils.restore import kept_on_failure
+from multistable._warmup import WarmupResult, warmup
 from multistable.rl._encoding import Encoding
+from multistable.rl._evaluate import Evaluation, Optimal, check_envs, check_network, check_optimal, evaluate
 from multistable.rl.drqn import DRQN
-from multistable.rl.evaluate import Evaluation, Optimal, check_envs, check_network, check_optimal, evaluate
 from multistable.rl.learner import Learner, Played, filled_buffer
 from multistable.rl.replay_buffer import ReplayBuffer, histories
-from multistable.warmup import WarmupResult, warmup
 
 __all__ = ["DRQNResult", "train_drqn"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
-from multistable.attractors._search import Kind
-from multistable.measure import Trace
+from multistable._attractors.search import Kind
+from multistable._measure import Trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

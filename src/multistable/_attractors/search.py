@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from multistable.attractors._lyapunov import lyapunov
-from multistable.attractors._newton import Factors, factors_of, orbit
-from multistable.attractors._roots import SAME, Cycle, Equilibria, closeness, cycles_from
-from multistable.attractors._spectrum import STABLE
+from multistable._attractors.lyapunov import lyapunov
+from multistable._attractors.newton import Factors, factors_of, orbit
+from multistable._attractors.roots import SAME, Cycle, Equilibria, closeness, cycles_from
+from multistable._attractors.spectrum import STABLE
 from multistable.dynamics import Dynamics
 
 __all__ = ["LONGEST_PERIOD", "SHORTEST_HORIZON", "Kind", "Outcome", "Search"]

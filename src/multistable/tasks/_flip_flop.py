@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from multistable._checks import check_fraction, check_int
-from multistable._random import as_generator, draw_seed
+from multistable._utils.checks import check_fraction, check_int
+from multistable._utils.randomness import as_generator, draw_seed
 from multistable.tasks.stream import Stream
 
 __all__ = ["chance", "flip_flop", "flip_flop_stream"]
@@ -113,7 +113,7 @@ def chance(length: int, pulse_probability: float = 0.1) -> float:
         ValueError: `length` is below 1, `pulse_probability` is not in (0, 1].
 
     Examples:
-        >>> from multistable.tasks.flip_flop import chance
+        >>> from multistable.tasks._flip_flop import chance
         >>> chance(length=50, pulse_probability=0.5)
         0.49
     """

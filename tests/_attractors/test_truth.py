@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from multistable import Attractors, attractors, init
-from multistable.attractors._search import Outcome, Search
+from multistable._attractors.search import Outcome, Search
 from multistable.dynamics import Dynamics, dynamics, stacks
 from multistable.tasks import flip_flop, flip_flop_stream
 

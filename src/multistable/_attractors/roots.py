@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from multistable.attractors._newton import Factors, chord, factors_of, newton, orbit, return_jacobians
-from multistable.attractors._spectrum import metric, spectral_radius
+from multistable._attractors.newton import Factors, chord, factors_of, newton, orbit, return_jacobians
+from multistable._attractors.spectrum import metric, spectral_radius
 from multistable.dynamics import Dynamics
 
 __all__ = ["SAME", "Cycle", "Equilibria", "closeness", "cycles_from"]

@@ -7,9 +7,9 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from multistable import measure, warmup
+from multistable._measure.inputs import batches
+from multistable._measure.reach import draw_prefixes
 from multistable.dynamics import Sequences
-from multistable.inputs import batches
-from multistable.reach import draw_prefixes
 
 
 def draw(module: nn.Module, inputs: object, size: int = 4, count: int = 3) -> list[Sequences]:

@@ -12,12 +12,13 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from multistable import measure, vaa_star, warmup
-from multistable._descent import Descent
-from multistable._random import draw_seed
+from multistable._measure.reach import draw_prefixes
+from multistable._measure.score import draw_constant
+from multistable._utils.randomness import draw_seed
+from multistable._warmup import WarmupHistory
+from multistable._warmup.descent import Descent
+from multistable._warmup.entry import _conclude
 from multistable.dynamics import Sequences, register, registry, stacks
-from multistable.measure import draw_constant
-from multistable.reach import draw_prefixes
-from multistable.warmup import WarmupHistory, _conclude
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:

@@ -8,14 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from multistable._checks import check_int, check_positive
-from multistable._random import as_generator
-from multistable.attractors._search import SHORTEST_HORIZON, Outcome, Search
-from multistable.attractors.results import Attractor, Attractors
-from multistable.dynamics import Dynamics, Product, find, in_float64, undisturbed
+from multistable._attractors.results import Attractor, Attractors
+from multistable._attractors.search import SHORTEST_HORIZON, Outcome, Search
+from multistable._measure import Trace
+from multistable._measure.inputs import batches, received
+from multistable._measure.reach import reach_many
+from multistable._measure.score import draw_constant
+from multistable._measure.session import check_parameters, without_autocast
+from multistable._utils.checks import check_int, check_positive
+from multistable._utils.randomness import as_generator
+from multistable._utils.restore import undisturbed
+from multistable.dynamics import Dynamics, Product, find, in_float64
 from multistable.functional import vaa
-from multistable.inputs import batches, received
-from multistable.measure import Trace, check_parameters, draw_constant, reach_many, without_autocast
 
 __all__ = ["attractors"]
 

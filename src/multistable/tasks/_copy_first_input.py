@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from multistable._checks import check_int
-from multistable._random import as_generator, draw_seed
+from multistable._utils.checks import check_int
+from multistable._utils.randomness import as_generator, draw_seed
 from multistable.tasks.stream import Stream
 
 __all__ = ["CHANCE", "copy_first_input", "copy_first_input_stream"]

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from multistable.attractors._lyapunov import lyapunov
-from multistable.attractors._newton import chord, factors_of, newton
-from multistable.attractors._spectrum import metric, spectral_radius
+from multistable._attractors.lyapunov import lyapunov
+from multistable._attractors.newton import chord, factors_of, newton
+from multistable._attractors.spectrum import metric, spectral_radius
 from multistable.dynamics import Dynamics, Product, dynamics, jacobians, stacks
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
 

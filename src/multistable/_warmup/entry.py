@@ -2,97 +2,32 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from multistable._checks import check_fraction, check_int, check_positive
-from multistable._descent import Descent, StepRecord, kept_on_failure, trainable
-from multistable._progress import progress_bar
-from multistable._random import as_generator, draw_seed
-from multistable.dynamics import Dynamics, Sequences, Stack, find, undisturbed
-from multistable.inputs import batches, received
-from multistable.measure import Multistability, check_parameters, reach_many, score, without_autocast
+from multistable._measure import Multistability
+from multistable._measure.inputs import batches, received
+from multistable._measure.reach import reach_many
+from multistable._measure.score import score
+from multistable._measure.session import check_parameters, without_autocast
+from multistable._utils.checks import check_fraction, check_int, check_positive
+from multistable._utils.progress import progress_bar
+from multistable._utils.randomness import as_generator, draw_seed
+from multistable._utils.restore import kept_on_failure, undisturbed
+from multistable._warmup.descent import Descent, StepRecord, trainable
+from multistable._warmup.results import Status, WarmupHistory, WarmupResult
+from multistable.dynamics import Dynamics, Sequences, Stack, find
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["WarmupHistory", "WarmupResult", "warmup"]
+__all__ = ["warmup"]
 
 Objective = Literal["vaa_star", "contraction"]
-Status = Literal["reached", "below target", "collapsed"]
 
 _MEASURED = 100  # states in the measure before and after: VAA 0.01 is one attractor
 _REACHED = 0.9  # the share of the target to come to: VAA* varies by some hundredths from draw to draw
 _PATIENCE = 10  # steps in a row without any gradient after which more of the same are of no use
-
-
-@dataclass(frozen=True)
-class WarmupHistory:
-    """What each step of a warmup saw.
-
-    Attributes:
-        layers: the names of the layers warmed up.
-        vaa_star: VAA* of each layer at each step, steps x layers.
-        loss: the mean over the layers of what is descended.
-        horizon: steps that each layer was held under its constant input, steps x layers; the same for all layers but
-            those whose states coincided.
-        grad_norm: norm of the gradient of all parameters; 0 where the states of every layer had collapsed.
-        growth: with the objective `"contraction"` the factor by which a small displacement of a state grows in a step,
-            the mean over the states, steps x layers; otherwise empty.
-    """
-
-    layers: tuple[str, ...]
-    vaa_star: tuple[tuple[float, ...], ...]
-    loss: tuple[float, ...]
-    horizon: tuple[tuple[int, ...], ...]
-    grad_norm: tuple[float, ...]
-    growth: tuple[tuple[float, ...], ...] = ()
-
-
-@dataclass(frozen=True, repr=False)
-class WarmupResult:
-    """What `warmup` did.
-
-    Attributes:
-        status: `"reached"` where VAA after, and VAA* of each layer averaged over the last ten steps, are nine tenths
-            of the target or more; `"collapsed"` where those steps had no gradient; otherwise `"below target"`.
-        message: the status in a sentence.
-        before: the measure before, at ten times the warmup's horizon, of the recurrent modules that are warmed up.
-        after: the measure after, from the same sequences and under the same constant inputs.
-        history: what each step saw.
-        seconds: wall time of the steps, the two measures left out.
-    """
-
-    status: Status
-    message: str
-    before: Multistability
-    after: Multistability
-    history: WarmupHistory
-    seconds: float
-
-    def __repr__(self) -> str:
-        return f"WarmupResult({self.status}: {self.message})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the states, in types that JSON knows."""
-        return {
-            "status": self.status,
-            "message": self.message,
-            "before": self.before.to_dict(),
-            "after": self.after.to_dict(),
-            "history": asdict(self.history),
-            "seconds": self.seconds,
-        }
-
-    def plot(self) -> "Figure":
-        """VAA and residual against the horizon, before and after; needs the extra `plot`."""
-        from multistable import plot
-
-        return plot.traces({"before warmup": self.before.trace, "after warmup": self.after.trace})
 
 
 def warmup(

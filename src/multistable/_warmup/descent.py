@@ -1,20 +1,19 @@
 """The steps of a warmup."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from multistable._contraction import excess_growth, growth_rate
+from multistable._measure.reach import reach
+from multistable._measure.score import draw_constant
+from multistable._warmup.contraction import excess_growth, growth_rate
 from multistable.dynamics import Dynamics, Sequences, Stack
 from multistable.functional import vaa_star
-from multistable.measure import draw_constant
-from multistable.reach import reach
 
-__all__ = ["Descent", "StepRecord", "kept_on_failure", "trainable"]
+__all__ = ["Descent", "StepRecord", "trainable"]
 
 
 @dataclass(frozen=True)
@@ -117,20 +116,3 @@ def trainable(layers: Sequence[Dynamics]) -> list[nn.Parameter]:
     """The parameters of `layers` that require a gradient, each once."""
     unique = {id(one): one for layer in layers for one in layer.parameters() if one.requires_grad}
     return list(unique.values())
-
-
-@contextmanager
-def kept_on_failure(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Put the parameters back if the block raises, and their `.grad` in any case."""
-    values = [parameter.detach().clone() for parameter in parameters]
-    gradients = [parameter.grad for parameter in parameters]
-    try:
-        yield
-    except BaseException:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, values, strict=True):
-                parameter.copy_(value)
-        raise
-    finally:
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient

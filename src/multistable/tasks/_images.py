@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import TensorDataset
 
-from multistable._checks import check_finite_number, check_int
-from multistable._random import as_generator
+from multistable._utils.checks import check_finite_number, check_int
+from multistable._utils.randomness import as_generator
 
 __all__ = ["CHANCE", "images"]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_sequence
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
-from multistable._checks import check_finite
+from multistable._utils.checks import check_finite
 from multistable.dynamics import Adapter, Sequences, Stack, adapter_of, record
 from multistable.dynamics.calls import check_inputs, full_lengths
 

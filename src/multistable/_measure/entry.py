@@ -1,0 +1,82 @@
+"""`measure`: how many attractors data can reach in a recurrent network."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from multistable._measure.inputs import batches, received
+from multistable._measure.reach import reach_many
+from multistable._measure.results import Multistability
+from multistable._measure.score import score
+from multistable._measure.session import check_parameters, without_autocast
+from multistable._utils.checks import check_int, check_positive
+from multistable._utils.randomness import as_generator
+from multistable._utils.restore import undisturbed
+from multistable.dynamics import find
+
+__all__ = ["measure"]
+
+
+def measure(
+    module: nn.Module,
+    inputs: Any,
+    *,
+    horizon: int = 10_000,
+    tol: float = 1e-4,
+    n: int = 100,
+    generator: torch.Generator | int | None = None,
+) -> Multistability:
+    """Measure how many attractors the data can reach.
+
+    Random prefixes of the sequences lead to reached states. From there a constant input u ~ N(0, I), the same for all,
+    is held for `horizon` steps at the lowest layer of each recurrent module; VAA of the states of all layers side by
+    side is the paper's measure (Lambrechts et al. 2023, arXiv:2106.01001). Each layer is also driven alone, by a
+    constant input of its own (the lowest layer by that of the network). No gradient is taken and nothing is changed: a
+    model runs in evaluation mode and is put back.
+
+    A high VAA at a finite horizon can come from states that fade slowly: a `trace` that still falls, or a residual
+    above rounding, says so.
+
+    Args:
+        module: a recurrent module of torch's or a registered type, or any model that holds some.
+        inputs: sequences. For a recurrent module a tensor in the module's own layout (for a cell (T, B, I)), a list of
+            (T_i, I) tensors or a `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword
+            arguments). For either also a map-style `Dataset` of single sequences, a `DataLoader` or other iterable of
+            batches, or a function `(batch_size, generator) -> batch`. Of a tuple, such as (inputs, targets), the first
+            element is taken.
+        horizon: steps under the constant input.
+        tol: states closer than this count as one.
+        n: how many sequences to take; fewer if `inputs` holds fewer.
+        generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
+            with torch's initial seed.
+
+    Returns:
+        The measure, its `trace` and the states.
+
+    Raises:
+        TypeError: an argument has the wrong type, or the module's parameters are in half precision.
+        ValueError: nothing in `module` is recurrent; the inputs have a wrong shape, are empty, hold fewer than two
+            sequences, NaN or infinity; a number is out of its range.
+        RuntimeError: the model's forward pass never reached one of its recurrent modules.
+        FloatingPointError: states grow beyond what the dtype can hold.
+
+    Examples:
+        >>> import torch
+        >>> from multistable import measure
+        >>> _ = torch.manual_seed(0)
+        >>> gru = torch.nn.GRU(1, 16, num_layers=2)
+        >>> measure(gru, torch.randn(50, 100, 1), generator=0).vaa < 0.02
+        True
+    """
+    horizon = check_int("horizon", horizon)
+    n = check_int("n", n, at_least=2)
+    tol = check_positive("tol", tol)
+    found = find(module)
+    stacks = [stack for stack, _ in found]
+    check_parameters(stacks)
+    generator = as_generator(generator)
+    with undisturbed(module, generator), torch.no_grad(), without_autocast(stacks):
+        drawn = batches(module, inputs, n, generator, endless=False)
+        states = reach_many(stacks, (received(module, found, batch, generator) for batch in drawn), n, generator)
+        return score(stacks, states, horizon, tol, generator)

@@ -1,0 +1,98 @@
+"""What `measure` returns."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["LayerMultistability", "Multistability", "Trace"]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """VAA and residual at log-spaced horizons; a VAA that still falls comes from states that fade slowly.
+
+    Attributes:
+        horizons: steps under the constant input, ascending.
+        vaa: VAA at each horizon.
+        residual: the largest `|f(s, u) - s|` at each horizon.
+    """
+
+    horizons: tuple[int, ...]
+    vaa: tuple[float, ...]
+    residual: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LayerMultistability:
+    """What `measure` finds in one layer and direction, driven alone.
+
+    Each layer has a constant input of its own; the lowest one's is that of the whole network.
+
+    Attributes:
+        name: the layer's name, as `multistable.dynamics.dynamics` gives it.
+        vaa: VAA at the horizon.
+        residual: the largest `|f(s, u) - s|` at the horizon.
+        trace: both on the way there.
+    """
+
+    name: str
+    vaa: float
+    residual: float
+    trace: Trace
+
+    def __repr__(self) -> str:
+        return f"LayerMultistability({self.name!r}, vaa={self.vaa:.3f}, residual={self.residual:.1e})"
+
+
+@dataclass(frozen=True, repr=False)
+class Multistability:
+    """What `measure` finds.
+
+    Attributes:
+        vaa: VAA of the whole network at the horizon, between 1/n (all states together) and 1 (all apart).
+        residual: the largest `|f(s, u) - s|` at the horizon; 0 where every state is an equilibrium to the last bit.
+        per_layer: the same for each layer and direction alone.
+        trace: both on the way to the horizon.
+        states: the states at the horizon, all layers side by side, (n, S).
+        n: how many states were measured.
+        horizon: steps under the constant input.
+        tol: states closer than this count as one.
+    """
+
+    vaa: float
+    residual: float
+    per_layer: tuple[LayerMultistability, ...]
+    trace: Trace
+    states: Tensor = field(compare=False)
+    n: int
+    horizon: int
+    tol: float
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{layer.name} {layer.vaa:.3f}" for layer in self.per_layer)
+        return (
+            f"Multistability(vaa={self.vaa:.3f} after {self.horizon:,} steps, residual={self.residual:.1e}, "
+            f"n={self.n}, per layer: {layers})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the states, in types that JSON knows."""
+        return {
+            "vaa": self.vaa,
+            "residual": self.residual,
+            "per_layer": [asdict(layer) for layer in self.per_layer],
+            "trace": asdict(self.trace),
+            "n": self.n,
+            "horizon": self.horizon,
+            "tol": self.tol,
+        }
+
+    def plot(self) -> "Figure":
+        """VAA and residual against the horizon; needs the extra `plot`."""
+        from multistable import plot
+
+        return plot.traces({"network": self.trace, **{layer.name: layer.trace for layer in self.per_layer}})

@@ -1,0 +1,90 @@
+"""States held under constant inputs, and scored."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from multistable._measure.results import LayerMultistability, Multistability, Trace
+from multistable.dynamics import CHUNK, Dynamics, Stack, states_at
+from multistable.functional import vaa
+
+__all__ = ["draw_constant", "score"]
+
+
+@torch.no_grad()
+def score(
+    stacks: Sequence[Stack], reached: Sequence[Tensor], horizon: int, tol: float, generator: torch.Generator
+) -> Multistability:
+    """Hold constant inputs from reached states on, and score the states.
+
+    Args:
+        stacks: the stacks.
+        reached: for each the states to start from, (n, S).
+        horizon: steps under the constant input.
+        tol: states closer than this count as one.
+        generator: draws the constant inputs.
+
+    Raises:
+        FloatingPointError: states grow beyond what the dtype can hold.
+    """
+    horizons = _log_spaced(horizon)
+    walks = [
+        _walk(stack, start, draw_constant(stack, generator), horizons)
+        for stack, start in zip(stacks, reached, strict=True)
+    ]
+    layers = []
+    for stack, start, walk in zip(stacks, reached, walks, strict=True):
+        for k, part in enumerate(stack.parts):
+            if part in stack.layers[0]:
+                # The lowest layer alone is what it is in the stack, under the same constant input.
+                alone = [(stack.split(state)[k], stack.split(moved)[k]) for state, moved in walk]
+            else:
+                alone = _walk(part, stack.split(start)[k], draw_constant(part, generator), horizons)
+            trace = _trace(part.name, horizons, alone, tol)
+            layers.append(LayerMultistability(part.name, trace.vaa[-1], trace.residual[-1], trace))
+    whole = [
+        (torch.cat([state for state, _ in at_horizon], -1), torch.cat([moved for _, moved in at_horizon], -1))
+        for at_horizon in zip(*walks, strict=True)
+    ]
+    trace = _trace("the network", horizons, whole, tol)
+    states, _ = whole[-1]
+    return Multistability(
+        vaa=trace.vaa[-1],
+        residual=trace.residual[-1],
+        per_layer=tuple(layers),
+        trace=trace,
+        states=states,
+        n=len(states),
+        horizon=horizon,
+        tol=tol,
+    )
+
+
+def draw_constant(layer: Dynamics, generator: torch.Generator) -> Tensor:
+    """A constant input u ~ N(0, I) for a layer, (I,)."""
+    like = layer.parameters()[0]
+    drawn = torch.randn(layer.input_size, generator=generator, device=generator.device, dtype=torch.float64)
+    return drawn.to(like)
+
+
+def _log_spaced(horizon: int) -> list[int]:
+    """Horizons about a factor of two apart that divide a chunk or are multiples of it, and `horizon` itself."""
+    spaced = [1, 2, 4, 8, 15, 30, 60]
+    while spaced[-1] < horizon:
+        spaced.append(max(CHUNK, 2 * spaced[-1]))
+    return [step for step in spaced if step < horizon] + [horizon]
+
+
+def _walk(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[tuple[Tensor, Tensor]]:
+    """At each horizon the states, and by how much the next step moves them."""
+    return [(state, layer.hold(state, u, 1) - state) for state in states_at(layer, s, u, horizons)]
+
+
+def _trace(name: str, horizons: list[int], walk: list[tuple[Tensor, Tensor]], tol: float) -> Trace:
+    residuals = tuple(moved.norm(dim=1).max().item() for _, moved in walk)
+    for step, (state, _), residual in zip(horizons, walk, residuals, strict=True):
+        if not (torch.isfinite(state).all() and math.isfinite(residual)):
+            raise FloatingPointError(f"states of {name} are no longer finite after {step} steps under a constant input")
+    return Trace(tuple(horizons), tuple(vaa(state, tol).item() for state, _ in walk), residuals)

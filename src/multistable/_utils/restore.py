@@ -1,0 +1,49 @@
+"""A user's module is put back as it was."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from multistable._utils.randomness import forked_rng
+
+__all__ = ["kept_on_failure", "undisturbed"]
+
+
+@contextmanager
+def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
+    """Run foreign code on `model`, and put back its training mode and buffers and the global random state.
+
+    Within the block the model is in evaluation mode, so that dropout is off and no statistics are updated, and torch's
+    global generators are seeded from `generator`.
+    """
+    training = {module: module.training for module in model.modules()}
+    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    try:
+        with forked_rng({parameter.device for parameter in model.parameters()}, generator):
+            model.eval()
+            yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+        with torch.no_grad():
+            for buffer, value in buffers.items():
+                buffer.copy_(value)
+
+
+@contextmanager
+def kept_on_failure(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Put the parameters back if the block raises, and their `.grad` in any case."""
+    values = [parameter.detach().clone() for parameter in parameters]
+    gradients = [parameter.grad for parameter in parameters]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, values, strict=True):
+                parameter.copy_(value)
+        raise
+    finally:
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient

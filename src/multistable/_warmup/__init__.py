@@ -1,0 +1,6 @@
+"""Gradient descent towards many reachable attractors, before training."""
+
+from multistable._warmup.entry import warmup
+from multistable._warmup.results import WarmupHistory, WarmupResult
+
+__all__ = ["WarmupHistory", "WarmupResult", "warmup"]
