@@ -18,7 +18,7 @@ from multistable import measure, warmup
 from multistable._measure.reach import draw_prefixes
 from multistable._measure.score import draw_constant
 from multistable._utils.randomness import draw_seed
-from multistable.dynamics import Stack, dynamics, find, record, stacks
+from multistable.dynamics import Stack, dynamics, record, stacks
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
 
 I, H, B, T = 3, 6, 4, 7
@@ -576,7 +576,8 @@ def test_what_a_model_gives_a_layer_is_recorded(kind: str, shape: Shape, form: s
     elif form == "single":
         batch, inputs, s, lengths, hx = inputs[:, 1], inputs[:, [1]], s[[1]], [T], rows(hx, 1)
     from_state, from_zeros = (
-        record(model, find(model), batch, torch.Generator())[0] for model in (Caller(module, hx), Caller(module, None))
+        record(model, stacks(model), batch, torch.Generator())[0]
+        for model in (Caller(module, hx), Caller(module, None))
     )
     for received in (from_state, from_zeros):
         assert received.lengths.tolist() == lengths

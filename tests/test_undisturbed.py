@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from multistable import measure, vaa, warmup
-from multistable.dynamics import find, record, register, registry
+from multistable.dynamics import record, register, registry, stacks
 
 
 class NoisyCell(nn.Module):
@@ -120,7 +120,7 @@ def test_an_argument_that_is_not_the_state_is_not_taken_for_it() -> None:
                 outputs: Tensor = self.rnn(inputs, *mask)[0]
                 return outputs
 
-        (recorded,) = record(Model(rnn), find(Model(rnn)), inputs, torch.Generator())
+        (recorded,) = record(Model(rnn), stacks(Model(rnn)), inputs, torch.Generator())
         assert recorded.state is None
         assert torch.equal(recorded.inputs, inputs)
 
@@ -140,7 +140,7 @@ def test_two_sequences_that_take_turns() -> None:
             return states[0]
 
     model, inputs = Turns(), torch.randn(7, 4, 1)
-    (recorded,) = record(model, find(model), inputs, torch.Generator())
+    (recorded,) = record(model, stacks(model), inputs, torch.Generator())
     assert recorded.lengths.tolist() == [7] * 8
     assert torch.equal(recorded.inputs, torch.cat([-inputs, inputs], 1))
 

@@ -64,8 +64,8 @@ def test_it_looks_at_what_measure_looks_at(name: str) -> None:
 def test_several_modules_are_one_network() -> None:
     module, inputs = modules()["model"]
     found = attractors(module, inputs, generator=0)
-    assert found.way.shape[2] == 4 + 2 * 3 and found.attractors[0].state.shape == (10,)
-    assert [layer.way.shape[2] for layer in found.per_layer] == [4, 6]
+    assert found.trajectory.shape[2] == 4 + 2 * 3 and found.attractors[0].state.shape == (10,)
+    assert [layer.trajectory.shape[2] for layer in found.per_layer] == [4, 6]
 
 
 def test_a_single_layer_is_the_network() -> None:
@@ -117,7 +117,7 @@ def cycling() -> Attractors:
 def test_what_a_cycle_says_of_itself() -> None:
     found = cycling()
     (one,) = found.attractors
-    assert (one.kind, one.period, one.multiplicity, tuple(one.state.shape)) == ("cycle", 4, 1.0, (4, 2))
+    assert (one.kind, one.period, one.basin_share, tuple(one.state.shape)) == ("cycle", 4, 1.0, (4, 2))
     assert one.spectral_radius is not None
     assert one.time_constant == pytest.approx(-4 / math.log(one.spectral_radius))
     assert found.shares == {"equilibrium": 0.0, "cycle": 1.0, "slow": 0.0, "drift": 0.0, "chaos": 0.0}
@@ -134,10 +134,10 @@ def test_counts_and_shares_fit_together() -> None:
     assert found.certified == found.count / 40
     assert sum(found.shares.values()) == pytest.approx(1)
     for place, one in enumerate(found.attractors):
-        assert one.multiplicity == pytest.approx(found.labels.count(place) / 40)
+        assert one.basin_share == pytest.approx(found.labels.count(place) / 40)
         assert one.jacobian is not None and one.spectral_radius is not None
         assert one.spectral_radius == pytest.approx(torch.linalg.eigvals(one.jacobian).abs().max().item(), rel=1e-5)
-    shares = [one.multiplicity for one in found.attractors]
+    shares = [one.basin_share for one in found.attractors]
     assert shares == sorted(shares, reverse=True)
 
 

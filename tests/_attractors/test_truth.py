@@ -297,7 +297,7 @@ def test_permuting_the_states_permutes_the_answer() -> None:
 
 
 def summary(found: Attractors) -> tuple[object, ...]:
-    return found.kinds, found.labels, [one.multiplicity for one in found.attractors]
+    return found.kinds, found.labels, [one.basin_share for one in found.attractors]
 
 
 def test_the_same_seed_finds_the_same() -> None:

@@ -9,11 +9,11 @@ from torch.utils.data import DataLoader, TensorDataset
 from multistable import measure, warmup
 from multistable._measure.inputs import batches
 from multistable._measure.reach import draw_prefixes
-from multistable.dynamics import Sequences
+from multistable.dynamics import Sequences, stacks
 
 
 def draw(module: nn.Module, inputs: object, size: int = 4, count: int = 3) -> list[Sequences]:
-    drawn = batches(module, inputs, size, torch.Generator().manual_seed(0), endless=True)
+    drawn = batches(module, stacks(module), inputs, size, torch.Generator().manual_seed(0), endless=True)
     return [next(drawn) for _ in range(count)]
 
 
@@ -214,8 +214,8 @@ BAD_NUMBERS = [
     ("target", 1.5, ValueError, r"target must lie in \(0, 1\], got 1.5"),
     ("generator", "seed", TypeError, "generator must be a torch.Generator, an int or None, got str"),
     ("generator", -1, ValueError, r"generator must be a seed in 0..2\^63 - 1, got -1"),
-    ("partial", [], ValueError, "partial must name at least one layer, got none"),
-    ("partial", ["l7"], ValueError, r"partial must name recurrent layers \('l0', 'l1'\), got 'l7'"),
+    ("layers", [], ValueError, "layers must name at least one layer, got none"),
+    ("layers", ["l7"], ValueError, r"layers must name recurrent layers \('l0', 'l1'\), got 'l7'"),
 ]
 
 
@@ -296,7 +296,7 @@ def test_a_layer_that_is_never_reached(call: object) -> None:
     assert callable(call)
     with pytest.raises(RuntimeError, match=r"the model's forward pass never reached 'second' \(GRU\)"):
         call(Detour(reaches=False), GOOD)
-    warmup(Detour(reaches=False), GOOD, partial=["first"], steps=1)
+    warmup(Detour(reaches=False), GOOD, layers=["first"], steps=1)
 
 
 def test_nan_made_within_a_model() -> None:

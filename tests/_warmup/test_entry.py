@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from multistable import measure, vaa_star, warmup
 from multistable._measure.reach import draw_prefixes
 from multistable._measure.score import draw_constant
+from multistable._measure.selection import select
 from multistable._utils.randomness import draw_seed
 from multistable._warmup import WarmupHistory
 from multistable._warmup.descent import Descent
@@ -56,8 +57,7 @@ def test_a_step_is_adam_on_the_loss_of_the_formulas(
     inputs = torch.randn(9, 24, 2, dtype=torch.float64)
 
     generator = torch.Generator().manual_seed(3)
-    (stack,) = stacks(ours)
-    descent = Descent([stack], stack.parts, 0.95, 1e-4, max_prefix, 24, generator)
+    descent = Descent(select(ours, None), 0.95, 1e-4, max_prefix, 24, generator)
     optimizer = torch.optim.Adam(ours.parameters(), lr=1e-2)
     record = descent.step([Sequences(inputs, torch.full((24,), 9))], horizon, list(ours.parameters()), optimizer)
 
@@ -178,24 +178,24 @@ def test_a_model_with_a_cell_of_the_users_own(leaky_cell: type[nn.Module]) -> No
     assert result.after.vaa > 0.9 > 0.02 > result.before.vaa
 
 
-def test_partial_names_the_layers_that_change() -> None:
+def test_names_say_which_layers_change() -> None:
     torch.manual_seed(0)
     module, sequences = nn.GRU(1, 8, num_layers=3), torch.randn(9, 40, 1)
-    for partial, layers in {("l1",): {"l1"}, ("l0", "l2"): {"l0", "l2"}}.items():
+    for names, layers in {("l1",): {"l1"}, ("l0", "l2"): {"l0", "l2"}}.items():
         before = snapshot(module)
-        warmup(module, sequences, steps=3, partial=partial, generator=0)
+        warmup(module, sequences, steps=3, layers=names, generator=0)
         assert {name.rsplit("_", 1)[1] for name in changed(module, before)} == layers
 
 
-def test_partial_names_a_module_for_all_its_layers() -> None:
+def test_a_name_stands_for_a_module_for_all_its_layers() -> None:
     model = nn.ModuleDict({"encoder": nn.GRU(1, 4, num_layers=2)})
     sequential = nn.Sequential(nn.Linear(1, 1), model["encoder"])
     before = snapshot(sequential)
-    result = warmup(sequential, torch.randn(9, 20, 1), steps=2, partial="1", generator=0)
+    result = warmup(sequential, torch.randn(9, 20, 1), steps=2, layers="1", generator=0)
     assert result.history.layers == ("1.l0", "1.l1")
     assert changed(sequential, before) == {name for name in before if name.startswith("1.")}
-    with pytest.raises(ValueError, match=r"partial must name recurrent layers \('1\.l0', '1\.l1'\), got 'encoder'"):
-        warmup(sequential, torch.randn(9, 20, 1), partial=["encoder"])
+    with pytest.raises(ValueError, match=r"layers must name recurrent layers \('1\.l0', '1\.l1'\), got 'encoder'"):
+        warmup(sequential, torch.randn(9, 20, 1), layers=["encoder"])
 
 
 def test_frozen_stays_frozen() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from multistable.dynamics import Dynamics, Stack, stacks
+from multistable.dynamics import Adapter, Dynamics, Stack, stacks
 from multistable.dynamics.base import check_lengths
+from multistable.dynamics.calls import read_layer_call
 
 I, H = 2, 3
 equal = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
@@ -145,5 +146,6 @@ def test_an_empty_batch_has_no_lengths() -> None:
 
 def test_a_stack_of_one_layer_is_that_layer() -> None:
     gru = layer("gru")
+    alone = Adapter(lambda module, name: [[gru]], read_layer_call, None, is_cell=False)
     inputs, s, lengths = random(5, 6, I), random(6, H), torch.tensor([1, 5, 2, 2, 4, 5])
-    assert torch.equal(Stack("", [[gru]]).run(inputs, s, lengths), gru.run(inputs, s, lengths))
+    assert torch.equal(Stack("", nn.Module(), alone).run(inputs, s, lengths), gru.run(inputs, s, lengths))

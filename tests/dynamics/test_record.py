@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence
 
-from multistable.dynamics import Sequences, find, record
+from multistable.dynamics import Sequences, record, stacks
 
 I, H, B, T = 2, 3, 4, 5
 
@@ -35,7 +35,7 @@ class Model(nn.Module):
 
 
 def recorded(model: nn.Module, batch: Any, seed: int = 0) -> list[Sequences]:
-    return record(model, find(model), batch, torch.Generator().manual_seed(seed))
+    return record(model, stacks(model), batch, torch.Generator().manual_seed(seed))
 
 
 def only(model: nn.Module, batch: Any) -> Sequences:
@@ -83,8 +83,8 @@ class TestOneCall:
         model = Model(lambda self, x: self.rnn(x, h), rnn=nn.GRU(I, H, bidirectional=True))
         given = only(model, packed)
         assert_sequences(given, x, lengths, torch.cat([h[0], h[1]], -1))
-        ((stack, gru),) = find(model)
-        h_n = gru(packed, h)[1]
+        (stack,) = stacks(model)
+        h_n = stack.module(packed, h)[1]
         torch.testing.assert_close(stack.run(given.inputs, given.state, given.lengths), torch.cat([h_n[0], h_n[1]], -1))
 
     def test_state_by_keyword_and_inputs_after_it(self) -> None:
@@ -164,7 +164,7 @@ class TestSeveralCalls:
         flat_start = torch.cat(start, -1) if is_lstm else start
         sequences = only(model, x)
         assert_sequences(sequences, x, [T] * B, flat_start if given else None)
-        ((stack, _),) = find(model)
+        (stack,) = stacks(model)
         end = model(x)
         torch.testing.assert_close(
             stack.run(sequences.inputs, sequences.state, sequences.lengths), torch.cat(end, -1) if is_lstm else end

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multistable.dynamics import adapter_of, dynamics, find, register, registry, stacks
-from multistable.dynamics.registry import Adapter
+from multistable.dynamics import Adapter, adapter_of, dynamics, register, registry, stacks
 
 
 @pytest.fixture(autouse=True)
@@ -74,10 +73,7 @@ def test_names_and_order(module: nn.Module, expected: list[str]) -> None:
 def test_stacks_are_modules_and_dynamics_their_parts() -> None:
     gru, lstm = nn.GRU(2, 3, 2), nn.LSTM(3, 4, bidirectional=True)
     model = nn.Sequential(nn.Linear(5, 2), gru, nn.ModuleList([lstm]))
-    found = find(model)
-    assert [stack.name for stack, _ in found] == ["1", "2.0"]
-    assert [module for _, module in found] == [gru, lstm]
-    assert [stack.name for stack in stacks(model)] == ["1", "2.0"]
+    assert [(stack.name, stack.module) for stack in stacks(model)] == [("1", gru), ("2.0", lstm)]
     parts = [part for stack in stacks(model) for part in stack.parts]
     assert [part.name for part in parts] == names(model) == ["1.l0", "1.l1", "2.0.l0", "2.0.l0_reverse"]
     assert stacks(nn.GRU(2, 3))[0].name == ""
@@ -108,7 +104,7 @@ def test_nothing_recurrent(module: nn.Module) -> None:
         f"^module must be or hold a recurrent layer, got {type(module).__name__} without one; "
         r"known are GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell \(multistable\.dynamics\.register adds a type\)$"
     )
-    for look in (dynamics, stacks, find):
+    for look in (dynamics, stacks):
         with pytest.raises(ValueError, match=message):
             look(module)
     assert adapter_of(module) is None
@@ -116,7 +112,7 @@ def test_nothing_recurrent(module: nn.Module) -> None:
 
 @pytest.mark.parametrize("module", [[nn.GRU(2, 3)], nn.GRU, None])
 def test_not_a_module(module: Any) -> None:
-    for look in (dynamics, stacks, find):
+    for look in (dynamics, stacks):
         with pytest.raises(TypeError, match=f"^module must be an nn.Module, got {type(module).__name__}$"):
             look(module)
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from multistable.dynamics import Stack, dynamics, stacks
+from multistable.dynamics import Adapter, Dynamics, Stack, dynamics, stacks
+from multistable.dynamics.calls import read_layer_call
 
 I, H = 2, 3
 equal = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
@@ -177,10 +178,15 @@ def test_reach_starts_from_zeros_by_default(bidirectional: bool) -> None:
     equal(stack.reach(inputs, lengths, prefixes), stack.reach(inputs, lengths, prefixes, stack.zero_state(3)))
 
 
+def seen_as(*layers: list[Dynamics]) -> Adapter:
+    return Adapter(lambda module, name: layers, read_layer_call, None, is_cell=False)
+
+
 def test_halves_side_by_side() -> None:
     torch.manual_seed(0)
     left, right, top = dynamics(nn.ModuleList([nn.GRU(I, 2), nn.LSTM(I, 3), nn.RNN(5, 4)]).double())
-    stack = Stack("double", [[left, right], [top]])
+    module = nn.Module()
+    stack = Stack("double", module, seen_as([left, right], [top]))
     assert (stack.input_size, stack.state_size, stack.output_size) == (I, 2 + 6 + 4, 4)
     s, u = random(4, 12), random(4, I)
     a, b = left.step(s[:, :2], u), right.step(s[:, 2:8], u)
@@ -190,7 +196,7 @@ def test_halves_side_by_side() -> None:
     equal(stack.scan(u[None], s), (c[None], expected))
     equal(stack.scan_constant(u[0], 1, s)[1][0], expected[0])
     assert torch.equal(stack.output(s), s[:, 8:])
-    assert torch.equal(Stack("", [[left, right]]).output(s[:, :8]), s[:, [0, 1, 2, 3, 4]])
+    assert torch.equal(Stack("", module, seen_as([left, right])).output(s[:, :8]), s[:, [0, 1, 2, 3, 4]])
     lengths = torch.tensor([3, 1, 2, 3])
     equal(stack.run(random(3, 4, I), s, lengths), reach_alone(stack, random(3, 4, I), lengths, lengths, s))
 

@@ -393,11 +393,11 @@ class Model(nn.Module):
         return answer
 
 
-def warm(module: nn.Module, partial: list[str] | None = None) -> set[str]:
+def warm(module: nn.Module, names: list[str] | None = None) -> set[str]:
     """What a short warmup changes."""
     before = snapshot(module)
     torch.manual_seed(0)
-    warmup(module, inputs_of(8), steps=2, horizon=2, partial=partial, generator=0)
+    warmup(module, inputs_of(8), steps=2, horizon=2, layers=names, generator=0)
     return changed(module, before)
 
 
@@ -418,7 +418,7 @@ class TestWarmup:
         assert warm(model) == under(model, "rnn.first.", "after.")
 
     @pytest.mark.parametrize(
-        ("partial", "starts"),
+        ("names", "starts"),
         [
             (["rnn.second"], ["rnn.second."]),
             (["rnn.second.1"], ["rnn.second.1."]),
@@ -428,26 +428,26 @@ class TestWarmup:
             (["after"], ["after."]),
         ],
     )
-    def test_names_stand_for_either_part(self, partial: list[str], starts: list[str]) -> None:
+    def test_names_stand_for_either_part(self, names: list[str], starts: list[str]) -> None:
         model = Model(BRC)
-        assert warm(model, partial) == under(model, *starts)
+        assert warm(model, names) == under(model, *starts)
 
     def test_names_that_are_none(self) -> None:
         double = DoubleLayer(BRC, I, H, bidirectional=True)
         known = "'first.0.l0', 'second.0.l0', 'first.0.l0_reverse', 'second.0.l0_reverse'"
         for name in ("l0", "third", "first.0.l", "rnn.first"):
             with pytest.raises(
-                ValueError, match=re.escape(f"partial must name recurrent layers ({known}), got {name!r}")
+                ValueError, match=re.escape(f"layers must name recurrent layers ({known}), got {name!r}")
             ):
-                warmup(double, inputs_of(), partial=[name])
+                warmup(double, inputs_of(), layers=[name])
 
-    @pytest.mark.parametrize("partial", [None, ["first"]])
-    def test_a_frozen_first_part(self, partial: list[str] | None) -> None:
+    @pytest.mark.parametrize("names", [None, ["first"]])
+    def test_a_frozen_first_part(self, names: list[str] | None) -> None:
         double = DoubleLayer(nn.GRU, I, H)
         double.first.requires_grad_(False)
         before = snapshot(double)
         with pytest.raises(ValueError, match="a layer to warm up must have a parameter that requires a gradient"):
-            warmup(double, inputs_of(), partial=partial)
+            warmup(double, inputs_of(), layers=names)
         assert changed(double, before) == set()
         assert warm(double, ["second"]) == under(double, "second.")
 

@@ -15,11 +15,13 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from multistable.nn import ops
-from multistable.nn.ops._operator import Scan
-from multistable.nn.ops._reference import Step
+from multistable.nn.ops._recurrence import Step
 
 I, H, B, T = 3, 5, 4, 7
 NAMES = ("inputs", "h", "weight_ih", "weight_hh", "bias")
+
+
+Scan = Callable[..., tuple[Tensor, Tensor]]
 
 
 class Op(NamedTuple):

@@ -156,7 +156,7 @@ def test_equilibria_and_the_trajectories_that_go_there() -> None:
     lines = segments(states)
     assert_distances_kept(
         np.concatenate([equilibria, *(line[:-1] for line in lines)]),
-        torch.cat([torch.stack([one.state for one in found.attractors]), *found.way.unbind(1)]),
+        torch.cat([torch.stack([one.state for one in found.attractors]), *found.trajectory.unbind(1)]),
     )
     starts, others = dots(states)
     assert (at(starts) == [line[0] for line in lines]).all()
@@ -213,7 +213,9 @@ def test_a_cycle_is_closed() -> None:
     assert (points[0] == points[-1]).all()
     starts, others = dots(states)
     assert segments(states) == [] and len(at(starts)) == 0
-    assert_distances_kept(np.concatenate([points[:-1], at(others)]), torch.cat([cycle.state, found.way.flatten(0, 1)]))
+    assert_distances_kept(
+        np.concatenate([points[:-1], at(others)]), torch.cat([cycle.state, found.trajectory.flatten(0, 1)])
+    )
     assert set(colours(others)) == {line.get_color()} == {COLOURS[0]}
     label, _ = entries(found)
     assert label == f"1 stable cycle, time constant {cycle.time_constant:.2g} steps"
@@ -224,14 +226,14 @@ def test_dots_have_the_colour_of_their_cycle() -> None:
     states = portrait(found).axes[0]
     assert [line.get_color() for line in states.lines] == list(COLOURS[:4])  # two turns can be out of step in four ways
     _, others = dots(states)
-    assert colours(others) == [COLOURS[label] for _ in found.way for label in found.labels]
+    assert colours(others) == [COLOURS[label] for _ in found.trajectory for label in found.labels]
 
 
 def test_chaos_is_dots_with_marks_at_the_last() -> None:
     found = chaos()
     states, spectra, *_ = portrait(found).axes
     _, others = dots(states)
-    assert len(at(others)) == found.way[..., 0].numel() and set(colours(others)) == {GREY}
+    assert len(at(others)) == found.trajectory[..., 0].numel() and set(colours(others)) == {GREY}
     (ends,) = states.lines
     assert (at(ends) == at(others)[-found.n :]).all()
     assert segments(states) == []
@@ -245,7 +247,7 @@ def test_drift_is_lines_with_marks_at_the_end() -> None:
     found = drift()
     states = portrait(found).axes[0]
     lines = segments(states)
-    assert_distances_kept(np.concatenate(lines), torch.cat(found.way.unbind(1)))
+    assert_distances_kept(np.concatenate(lines), torch.cat(found.trajectory.unbind(1)))
     (ends,) = states.lines
     assert (at(ends) == [line[-1] for line in lines]).all()
     (collection,) = (one for one in states.collections if isinstance(one, LineCollection))
@@ -271,7 +273,7 @@ def test_nothing_found() -> None:
     assert [text.get_text() for text in spectra.texts] == ["no attractor found"]
     (ends,) = states.lines
     assert (at(ends) == [line[-1] for line in segments(states)]).all()
-    assert [len(line) for line in segments(states)] == [len(undecided().way)] * undecided().n
+    assert [len(line) for line in segments(states)] == [len(undecided().trajectory)] * undecided().n
 
 
 def test_states_that_keep_moving_are_dots() -> None:
@@ -280,7 +282,7 @@ def test_states_that_keep_moving_are_dots() -> None:
     states = portrait(found).axes[0]
     _, others = dots(states)
     assert segments(states) == []
-    assert_distances_kept(at(others), found.way.flatten(0, 1))
+    assert_distances_kept(at(others), found.trajectory.flatten(0, 1))
 
 
 def test_spectra_have_the_unit_circle() -> None:
@@ -315,7 +317,7 @@ def test_of_many_large_spectra_the_first_are_drawn() -> None:
     found = wells(4)
     found = replace(
         found,
-        way=pad(found.way, (0, large - 4)),
+        trajectory=pad(found.trajectory, (0, large - 4)),
         attractors=tuple(
             replace(one, state=pad(one.state, (0, large - 4)), jacobian=0.5 * torch.eye(large, dtype=torch.float64))
             for one in found.attractors

@@ -1,6 +1,7 @@
 """`attractors`: where the states that data reach go in the end."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
@@ -11,14 +12,11 @@ from torch import Tensor, nn
 from multistable._attractors.results import Attractor, Attractors
 from multistable._attractors.search import SHORTEST_HORIZON, Outcome, Search
 from multistable._measure import Trace
-from multistable._measure.inputs import batches, received
-from multistable._measure.reach import reach_many
 from multistable._measure.score import draw_constant
-from multistable._measure.session import check_parameters, without_autocast
+from multistable._measure.selection import select
 from multistable._utils.checks import check_int, check_positive
 from multistable._utils.randomness import as_generator
-from multistable._utils.restore import undisturbed
-from multistable.dynamics import Dynamics, Product, find, in_float64
+from multistable.dynamics import Dynamics, Product
 from multistable.functional import vaa
 
 __all__ = ["attractors"]
@@ -31,6 +29,7 @@ def attractors(
     n: int = 100,
     horizon: int = 10_000,
     tol: float = 1e-4,
+    layers: Sequence[str] | None = None,
     generator: torch.Generator | int | None = None,
 ) -> Attractors:
     """Tell the attractors that data can reach from what only fades slowly.
@@ -62,6 +61,9 @@ def attractors(
         n: how many sequences to take; fewer if `inputs` holds fewer.
         horizon: steps after which a trajectory is given up, 128 at least.
         tol: states closer than this to their equilibrium have arrived.
+        layers: the names of the layers to look at, as `multistable.dynamics.dynamics` lists them; a name stands for all
+            that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). The network is then made of the
+            recurrent modules that hold them, and no other module is looked at. By default all.
         generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
             with torch's initial seed.
 
@@ -70,8 +72,8 @@ def attractors(
 
     Raises:
         TypeError: an argument has the wrong type, or the module's parameters are in half precision.
-        ValueError: nothing in `module` is recurrent; the inputs have a wrong shape, are empty, hold fewer than two
-            sequences, NaN or infinity; a number is out of its range.
+        ValueError: nothing in `module` is recurrent; `layers` names no layer; the inputs have a wrong shape, are empty,
+            hold fewer than two sequences, NaN or infinity; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
         FloatingPointError: states grow beyond what the dtype can hold.
 
@@ -87,25 +89,23 @@ def attractors(
     n = check_int("n", n, at_least=2)
     horizon = check_int("horizon", horizon, at_least=SHORTEST_HORIZON)
     tol = check_positive("tol", tol)
-    recurrent = find(module)
-    stacks = [stack for stack, _ in recurrent]
-    check_parameters(stacks)
+    selection = select(module, layers)
+    stacks = selection.stacks
     generator = as_generator(generator)
-    with undisturbed(module, generator), torch.inference_mode(False), torch.no_grad(), without_autocast(stacks):
-        drawn = batches(module, inputs, n, generator, endless=False)
-        sequences = (received(module, recurrent, batch, generator) for batch in drawn)
-        reached = [states.double() for states in reach_many(stacks, sequences, n, generator)]
+    with selection.opened(generator):
+        drawn = selection.batches(inputs, n, generator, endless=False)
+        reached = [states.double() for states in selection.reach(drawn, n, generator)]
         # Drawn in the precision of the module, as `measure` draws them.
         constants = [draw_constant(stack, generator).double() for stack in stacks]
-        exact = in_float64(recurrent)
-        layers = []
-        for one, copy, start, u in zip(stacks, exact, reached, constants, strict=True):
-            for part, same, s in zip(one.parts, copy.parts, copy.split(start), strict=True):
-                lowest = part in one.layers[0]
-                held = u if lowest else draw_constant(part, generator).double()
-                layers.append((same, s, held))
-        per_layer = tuple(_look_at(layer, s, u, horizon, tol) for layer, s, u in layers)
-        if len(layers) == 1:
+        exact = [stack.in_float64() for stack in stacks]
+        alone = []
+        for stack, copy, start, u in zip(stacks, exact, reached, constants, strict=True):
+            for part, same, s in zip(stack.parts, copy.parts, copy.split(start), strict=True):
+                if part in selection.layers:
+                    held = u if part in stack.layers[0] else draw_constant(part, generator).double()
+                    alone.append((same, s, held))
+        per_layer = tuple(_look_at(layer, s, u, horizon, tol) for layer, s, u in alone)
+        if len(exact) == len(exact[0].parts) == 1:
             return replace(per_layer[0], name="", per_layer=per_layer)
         network = exact[0] if len(exact) == 1 else Product("", exact)
         whole = _look_at(network, torch.cat(reached, -1), torch.cat(constants), horizon, tol)
@@ -126,7 +126,7 @@ def _look_at(layer: Dynamics, s: Tensor, u: Tensor, horizon: int, tol: float) ->
         horizon=horizon,
         tol=tol,
         trace=Trace(outcome.steps, scores, outcome.residual),
-        way=outcome.states,
+        trajectory=outcome.states,
     )
 
 

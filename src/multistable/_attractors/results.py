@@ -29,7 +29,7 @@ class Attractor:
 
     Attributes:
         kind: `"equilibrium"`, `"cycle"` or `"chaos"`.
-        multiplicity: the share of the states that go there.
+        basin_share: the share of the states that go there.
         period: steps in a round: 1 for an equilibrium; None for chaos.
         spectral_radius: of the Jacobian of f, or for a cycle of f^period, with respect to the state; below 1. None for
             chaos.
@@ -42,7 +42,7 @@ class Attractor:
     """
 
     kind: Literal["equilibrium", "cycle", "chaos"]
-    multiplicity: float
+    basin_share: float
     period: int | None
     spectral_radius: float | None
     time_constant: float | None
@@ -56,11 +56,11 @@ class Attractor:
             what = f"exponent={self.exponent:.3g} ± {self.exponent_error:.1g}"
         else:
             what = f"period={self.period}, spectral_radius={self.spectral_radius:.6f}"
-        return f"Attractor({self.kind}, multiplicity={self.multiplicity:.3f}, {what})"
+        return f"Attractor({self.kind}, basin_share={self.basin_share:.3f}, {what})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the state and the Jacobian, in types that JSON knows."""
-        names = ("kind", "multiplicity", "period", "spectral_radius", "time_constant", "exponent", "exponent_error")
+        names = ("kind", "basin_share", "period", "spectral_radius", "time_constant", "exponent", "exponent_error")
         return {name: getattr(self, name) for name in names}
 
 
@@ -81,7 +81,7 @@ class Attractors:
         horizon: steps after which a trajectory was given up.
         tol: states closer than this count as one in `trace`, and have arrived in `kinds`.
         trace: VAA and residual on the way, for as long as every state was followed.
-        way: the states at the horizons of `trace`, (k, n, S).
+        trajectory: the states at the horizons of `trace`, (k, n, S).
         per_layer: the same for each layer and direction, driven alone; empty for a layer.
     """
 
@@ -93,7 +93,7 @@ class Attractors:
     horizon: int
     tol: float
     trace: Trace
-    way: Tensor = field(compare=False)
+    trajectory: Tensor = field(compare=False)
     per_layer: tuple["Attractors", ...] = ()
 
     @property
@@ -103,7 +103,10 @@ class Attractors:
 
     @property
     def certified(self) -> float:
-        """`count` / n: what VAA comes to where all states come to rest; a cycle counts once for all its phases."""
+        """Share of the states that are distinct attractors, `count` / n.
+
+        It is what VAA comes to where all states come to rest; a cycle counts once for all its phases.
+        """
         return self.count / self.n
 
     @property

@@ -1,19 +1,16 @@
 """`measure`: how many attractors data can reach in a recurrent network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from multistable._measure.inputs import batches, received
-from multistable._measure.reach import reach_many
 from multistable._measure.results import Multistability
 from multistable._measure.score import score
-from multistable._measure.session import check_parameters, without_autocast
+from multistable._measure.selection import select
 from multistable._utils.checks import check_int, check_positive
 from multistable._utils.randomness import as_generator
-from multistable._utils.restore import undisturbed
-from multistable.dynamics import find
 
 __all__ = ["measure"]
 
@@ -25,6 +22,7 @@ def measure(
     horizon: int = 10_000,
     tol: float = 1e-4,
     n: int = 100,
+    layers: Sequence[str] | None = None,
     generator: torch.Generator | int | None = None,
 ) -> Multistability:
     """Measure how many attractors the data can reach.
@@ -48,6 +46,9 @@ def measure(
         horizon: steps under the constant input.
         tol: states closer than this count as one.
         n: how many sequences to take; fewer if `inputs` holds fewer.
+        layers: the names of the layers to look at, as `multistable.dynamics.dynamics` lists them; a name stands for all
+            that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). The network is then made of the
+            recurrent modules that hold them, and no other module is looked at. By default all.
         generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
             with torch's initial seed.
 
@@ -56,8 +57,8 @@ def measure(
 
     Raises:
         TypeError: an argument has the wrong type, or the module's parameters are in half precision.
-        ValueError: nothing in `module` is recurrent; the inputs have a wrong shape, are empty, hold fewer than two
-            sequences, NaN or infinity; a number is out of its range.
+        ValueError: nothing in `module` is recurrent; `layers` names no layer; the inputs have a wrong shape, are empty,
+            hold fewer than two sequences, NaN or infinity; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
         FloatingPointError: states grow beyond what the dtype can hold.
 
@@ -72,11 +73,8 @@ def measure(
     horizon = check_int("horizon", horizon)
     n = check_int("n", n, at_least=2)
     tol = check_positive("tol", tol)
-    found = find(module)
-    stacks = [stack for stack, _ in found]
-    check_parameters(stacks)
+    selection = select(module, layers)
     generator = as_generator(generator)
-    with undisturbed(module, generator), torch.no_grad(), without_autocast(stacks):
-        drawn = batches(module, inputs, n, generator, endless=False)
-        states = reach_many(stacks, (received(module, found, batch, generator) for batch in drawn), n, generator)
-        return score(stacks, states, horizon, tol, generator)
+    with selection.opened(generator):
+        drawn = selection.batches(inputs, n, generator, endless=False)
+        return score(selection, selection.reach(drawn, n, generator), horizon, tol, generator)

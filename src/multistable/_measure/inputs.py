@@ -11,14 +11,20 @@ from torch.nn.utils.rnn import PackedSequence, pad_sequence
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from multistable._utils.checks import check_finite
-from multistable.dynamics import Adapter, Sequences, Stack, adapter_of, record
+from multistable.dynamics import Sequences, Stack, record
 from multistable.dynamics.calls import check_inputs, full_lengths
 
 __all__ = ["batches", "received"]
 
 
 def batches(
-    module: nn.Module, inputs: Any, batch_size: int, generator: torch.Generator, *, endless: bool
+    module: nn.Module,
+    stacks: Sequence[Stack],
+    inputs: Any,
+    batch_size: int,
+    generator: torch.Generator,
+    *,
+    endless: bool,
 ) -> Iterator[Any]:
     """Draw batches for `module` from `inputs`.
 
@@ -26,6 +32,7 @@ def batches(
 
     Args:
         module: a recurrent module, or a model that holds some.
+        stacks: the recurrent modules in it.
         inputs: for a recurrent module a tensor in the module's own layout, a list of (T_i, I) tensors, or a
             `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword arguments). For
             either also a map-style `Dataset` of single sequences, a `DataLoader` or another iterable of batches, or a
@@ -39,24 +46,24 @@ def batches(
         TypeError: `inputs` is none of these.
         ValueError: a recurrent module's inputs are empty, not finite, or of the wrong rank or feature size.
     """
-    adapter = adapter_of(module)
+    stack = _itself(module, stacks)
     devices = {parameter.device for parameter in module.parameters()}
-    if adapter is not None:
-        read: Callable[[Any], Any] = partial(_as_sequences, module, adapter)
+    if stack is not None:
+        read: Callable[[Any], Any] = partial(_as_sequences, stack)
     elif len(devices) == 1:
         read = partial(_move, device=next(iter(devices)))
     else:
         read = _first
     if isinstance(inputs, tuple):
         inputs = _first(inputs)
-    if adapter is not None and _is_pool(inputs):
+    if stack is not None and _is_pool(inputs):
         pool = read(inputs)
         check_finite("inputs", pool.inputs)
         return _repeat(lambda: pool.rows(_choose(len(pool), batch_size, generator)), endless)
     if isinstance(inputs, Tensor | PackedSequence | Mapping):
         return _repeat(lambda: read(inputs), endless)
     if isinstance(inputs, Dataset) and not isinstance(inputs, IterableDataset):
-        collate = read if adapter is not None else lambda items: read(default_collate(items))
+        collate = read if stack is not None else lambda items: read(default_collate(items))
         return _repeat(lambda: collate(_items(inputs, batch_size, generator)), endless)
     if isinstance(inputs, Iterable):
         return (read(batch) for batch in _iterate(inputs, endless))
@@ -70,24 +77,27 @@ def batches(
     )
 
 
-def received(
-    module: nn.Module, recurrent: Sequence[tuple[Stack, nn.Module]], batch: Any, generator: torch.Generator
-) -> list[Sequences]:
+def received(module: nn.Module, stacks: Sequence[Stack], batch: Any, generator: torch.Generator) -> list[Sequences]:
     """What each recurrent module receives when `module` is given a batch that `batches` drew.
 
     Raises:
         RuntimeError: the forward pass never reached one of the modules.
         ValueError: what a module receives is not finite.
     """
-    if isinstance(batch, Sequences) and adapter_of(module) is not None:
+    if isinstance(batch, Sequences) and _itself(module, stacks) is not None:
         check_finite("inputs", batch.inputs)
         return [batch.detach()]
-    sequences = record(module, recurrent, batch, generator)
-    for (stack, _), one in zip(recurrent, sequences, strict=True):
+    sequences = record(module, stacks, batch, generator)
+    for stack, one in zip(stacks, sequences, strict=True):
         check_finite(f"what {stack.name!r} receives", one.inputs)
         if one.state is not None:
             check_finite(f"the state that {stack.name!r} receives", one.state)
     return sequences
+
+
+def _itself(module: nn.Module, stacks: Sequence[Stack]) -> Stack | None:
+    """The module as a recurrent one; None where it is a model that holds some."""
+    return stacks[0] if stacks[0].module is module else None
 
 
 def _is_pool(inputs: Any) -> bool:
@@ -103,14 +113,14 @@ def _is_ragged(inputs: Any) -> bool:
     )
 
 
-def _as_sequences(module: nn.Module, adapter: Adapter, batch: Any) -> Sequences:
+def _as_sequences(stack: Stack, batch: Any) -> Sequences:
     if _is_ragged(batch):
-        return _pad(module, list(batch), adapter.input_size(module))
-    batch = _move(_first(batch), device=next(module.parameters()).device)
-    if adapter.is_cell and isinstance(batch, Tensor) and batch.dim() == 3:
-        check_inputs(module, batch, (3,), adapter.input_size(module))
+        return _pad(stack.module, list(batch), stack.input_size)
+    batch = _move(_first(batch), device=next(stack.module.parameters()).device)
+    if stack.adapter.is_cell and isinstance(batch, Tensor) and batch.dim() == 3:
+        check_inputs(stack.module, batch, (3,), stack.input_size)
         return Sequences(batch, full_lengths(batch))
-    return adapter.read(module, batch, None)
+    return stack.read(batch)
 
 
 def _pad(module: nn.Module, sequences: list[Tensor], input_size: int) -> Sequences:

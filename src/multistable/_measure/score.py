@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from multistable._measure.results import LayerMultistability, Multistability, Trace
-from multistable.dynamics import CHUNK, Dynamics, Stack, states_at
+from multistable._measure.selection import Selection
+from multistable.dynamics import CHUNK, Dynamics, states_at
 from multistable.functional import vaa
 
 __all__ = ["draw_constant", "score"]
@@ -15,13 +16,13 @@ __all__ = ["draw_constant", "score"]
 
 @torch.no_grad()
 def score(
-    stacks: Sequence[Stack], reached: Sequence[Tensor], horizon: int, tol: float, generator: torch.Generator
+    selection: Selection, reached: Sequence[Tensor], horizon: int, tol: float, generator: torch.Generator
 ) -> Multistability:
     """Hold constant inputs from reached states on, and score the states.
 
     Args:
-        stacks: the stacks.
-        reached: for each the states to start from, (n, S).
+        selection: the layers to score one by one, and the stacks that hold them.
+        reached: for each stack the states to start from, (n, S).
         horizon: steps under the constant input.
         tol: states closer than this count as one.
         generator: draws the constant inputs.
@@ -32,11 +33,13 @@ def score(
     horizons = _log_spaced(horizon)
     walks = [
         _walk(stack, start, draw_constant(stack, generator), horizons)
-        for stack, start in zip(stacks, reached, strict=True)
+        for stack, start in zip(selection.stacks, reached, strict=True)
     ]
     layers = []
-    for stack, start, walk in zip(stacks, reached, walks, strict=True):
+    for stack, start, walk in zip(selection.stacks, reached, walks, strict=True):
         for k, part in enumerate(stack.parts):
+            if part not in selection.layers:
+                continue
             if part in stack.layers[0]:
                 # The lowest layer alone is what it is in the stack, under the same constant input.
                 alone = [(stack.split(state)[k], stack.split(moved)[k]) for state, moved in walk]

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from multistable._measure.reach import reach
 from multistable._measure.score import draw_constant
+from multistable._measure.selection import Selection
 from multistable._warmup.contraction import excess_growth, growth_rate
-from multistable.dynamics import Dynamics, Sequences, Stack
+from multistable.dynamics import Dynamics, Sequences
 from multistable.functional import vaa_star
 
 __all__ = ["Descent", "StepRecord", "trainable"]
@@ -29,10 +30,9 @@ class StepRecord:
 
 @dataclass
 class Descent:
-    """Gradient descent on the mean over `layers` of (VAA* - target)^2, and of the excess growth if `contract`."""
+    """Gradient descent on the mean over layers of (VAA* - target)^2, and of the excess growth if `contract`."""
 
-    stacks: Sequence[Stack]
-    layers: Sequence[Dynamics]
+    selection: Selection
     target: float
     tol: float
     max_prefix: int | None
@@ -56,20 +56,20 @@ class Descent:
         """
         # States that coincide after one step may have seen the same inputs: the next batch is run to the end.
         max_prefix = None if self.collapsed_in_a_row else self.max_prefix
-        reached = reach(self.stacks, sequences, self.batch_size, max_prefix, self.generator)
+        reached = reach(self.selection.stacks, sequences, self.batch_size, max_prefix, self.generator)
         starts = {
             part: start
-            for stack, states in zip(self.stacks, reached, strict=True)
+            for stack, states in zip(self.selection.stacks, reached, strict=True)
             for part, start in zip(stack.parts, stack.split(states), strict=True)
         }
         held, rates = [], []
-        for layer in self.layers:
+        for layer in self.selection.layers:
             u = draw_constant(layer, self.generator)
             held.append(_hold_apart(layer, starts[layer], u, horizon, self.tol))
             if self.contract:
                 rates.append(growth_rate(layer, held[-1].states, u, self.generator))
         losses = [(one.vaa_star - self.target) ** 2 for one in held] + [excess_growth(rate) for rate in rates]
-        loss = torch.stack(losses).sum() / len(self.layers)
+        loss = torch.stack(losses).sum() / len(self.selection.layers)
         if not loss.requires_grad:
             raise ValueError("the states of a layer to warm up must depend on a parameter that requires a gradient")
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)

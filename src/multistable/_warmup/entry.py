@@ -9,17 +9,15 @@ import torch
 from torch import nn
 
 from multistable._measure import Multistability
-from multistable._measure.inputs import batches, received
-from multistable._measure.reach import reach_many
 from multistable._measure.score import score
-from multistable._measure.session import check_parameters, without_autocast
+from multistable._measure.selection import Selection, select
 from multistable._utils.checks import check_fraction, check_int, check_positive
 from multistable._utils.progress import progress_bar
 from multistable._utils.randomness import as_generator, draw_seed
-from multistable._utils.restore import kept_on_failure, undisturbed
+from multistable._utils.restore import kept_on_failure
 from multistable._warmup.descent import Descent, StepRecord, trainable
 from multistable._warmup.results import Status, WarmupHistory, WarmupResult
-from multistable.dynamics import Dynamics, Sequences, Stack, find
+from multistable.dynamics import Dynamics, Sequences
 
 __all__ = ["warmup"]
 
@@ -43,7 +41,7 @@ def warmup(
     tol: float = 1e-4,
     batch_size: int = 32,
     max_prefix: int | None = 30,
-    partial: Sequence[str] | None = None,
+    layers: Sequence[str] | None = None,
     generator: torch.Generator | int | None = None,
     progress: bool = False,
 ) -> WarmupResult:
@@ -54,11 +52,12 @@ def warmup(
     u ~ N(0, I). From the states that the prefixes lead to each layer is driven alone by its u for M steps; the loss is
     the mean over the layers of (VAA* - target)^2, and Adam takes a step on the parameters of the recurrent layers.
 
-    With the objective `"contraction"` a term is added to each layer's (VAA* - target)^2, so that states stay apart for
-    they rest, and not for they are slow: at the horizon a small displacement of a state, along the direction in which
-    it shrinks least, is to shrink by a tenth in each step. The term is the mean square of the logarithm by which it
-    grows too much in 20 steps. This keeps and spreads over several attractors a network that has them, such as
-    `multistable.init.bistable_` makes, best at a lower `lr` (0.001); it doesn't find them from a single one.
+    With the objective `"contraction"` a term is added to each layer's (VAA* - target)^2, so that states stay apart
+    because they are at rest, and not because they are slow: at the horizon a small displacement of a state, along the
+    direction in which it shrinks least, is to shrink by a tenth in each step. The term is the mean square of the
+    logarithm by which it grows too much in 20 steps. This keeps and spreads over several attractors a network that has
+    them, such as `multistable.init.bistable_` makes, best at a lower `lr` (0.001); it doesn't find them from a single
+    one.
 
     Only parameters of recurrent layers that require a gradient change. Whatever happens, `requires_grad`, `.grad`,
     training mode and hooks are as before the call, and if it raises, the parameters are too.
@@ -82,9 +81,9 @@ def warmup(
         max_prefix: the longest prefix. Prefixes need not span a long sequence to lead to different states; None takes
             them as long as the sequences, as the paper does, at a cost that grows with their length. Raise it where the
             first steps of all sequences are alike.
-        partial: the names of the layers to warm up, as `multistable.dynamics.dynamics` lists them; a name stands for
-            all that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). By default all layers but the
-            second part of each `DoubleLayer`.
+        layers: the names of the layers to warm up, as `multistable.dynamics.dynamics` lists them; a name stands for
+            all that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). Recurrent modules that hold none
+            of them are not looked at. By default all layers but the second part of each `DoubleLayer`.
         generator: draws all that is random: a `torch.Generator`, or a seed; by default a new one with torch's initial
             seed.
         progress: whether to show a progress bar; needs the extra `progress`.
@@ -94,7 +93,7 @@ def warmup(
 
     Raises:
         TypeError: an argument has the wrong type, or the module's parameters are in half precision.
-        ValueError: `objective` is none of the two; nothing in `module` is recurrent, or all of it is frozen; `partial`
+        ValueError: `objective` is none of the two; nothing in `module` is recurrent, or all of it is frozen; `layers`
             names no layer; the inputs have a wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a
             number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules; an iterator ran out.
@@ -119,41 +118,28 @@ def warmup(
     lr, tol = check_positive("lr", lr), check_positive("tol", tol)
     target = check_fraction("target", target)
     max_prefix = None if max_prefix is None else check_int("max_prefix", max_prefix)
-    found = find(module)
-    layers = _select([stack for stack, _ in found], partial)
-    found = [(stack, one) for stack, one in found if any(part in layers for part in stack.parts)]
-    stacks = [stack for stack, _ in found]
-    check_parameters(stacks)
-    parameters = trainable(layers)
+    selection = _to_warm_up(module, layers)
+    parameters = trainable(selection.layers)
     generator = as_generator(generator)
     numbers = progress_bar(steps, "multistability warmup", progress)
 
-    with (
-        kept_on_failure(parameters),
-        undisturbed(module, generator),
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        without_autocast(stacks),
-    ):
-        drawn = batches(module, inputs, batch_size, generator, endless=True)
+    with selection.opened(generator), kept_on_failure(parameters):
+        drawn = selection.batches(inputs, batch_size, generator, endless=True)
         # An iterator is gone through once: what is measured on is taken from its beginning.
         once = isinstance(inputs, Iterator)
-        measured_on = drawn if once else batches(module, inputs, _MEASURED, generator, endless=False)
+        measured_on = drawn if once else selection.batches(inputs, _MEASURED, generator, endless=False)
         probe = list(islice(measured_on, -(-_MEASURED // batch_size)))
         probe_seed = draw_seed(generator)
 
         def measured() -> Multistability:
             """The measure on the same sequences, prefixes and constant inputs each time."""
             own = torch.Generator().manual_seed(probe_seed)
-            sequences = (received(module, found, batch, own) for batch in probe)
-            with torch.no_grad():
-                reached = reach_many(stacks, sequences, _MEASURED, own)
-            return score(stacks, reached, 10 * horizon, tol, own)
+            return score(selection.whole(), selection.reach(probe, _MEASURED, own), 10 * horizon, tol, own)
 
         before = measured()
-        sequences = (received(module, found, batch, generator) for batch in drawn)
+        sequences = (selection.received(batch, generator) for batch in drawn)
         descent = Descent(
-            stacks, layers, target, tol, max_prefix, batch_size, generator, contract=objective == "contraction"
+            selection, target, tol, max_prefix, batch_size, generator, contract=objective == "contraction"
         )
         optimizer = torch.optim.Adam(parameters, lr=lr)
         start = time.perf_counter()
@@ -161,39 +147,26 @@ def warmup(
         for step in numbers:
             longest = min(1 + horizon_increment * step, horizon)
             held = int(torch.randint(1, longest + 1, (), generator=generator, device=generator.device))
-            records.append(descent.step(_next(sequences, step, steps), held, parameters, optimizer))
+            with torch.enable_grad():
+                records.append(descent.step(_next(sequences, step, steps), held, parameters, optimizer))
             if descent.collapsed_in_a_row == _PATIENCE:
                 break
         seconds = time.perf_counter() - start
         after = measured()
 
-    history = _history(layers, records)
+    history = _history(selection.layers, records)
     status, message = _conclude(before, after, history, target)
     return WarmupResult(status, message, before, after, history, seconds)
 
 
-def _select(stacks: Sequence[Stack], partial: Sequence[str] | None) -> list[Dynamics]:
-    """The layers that `partial` names, or all that are meant to be warm, that have a parameter to change."""
-    parts = [part for stack in stacks for part in stack.parts]
-    if partial is None:
-        parts = [part for part in parts if part.warm]
-    else:
-        names = [partial] if isinstance(partial, str) else list(partial)
-        if not names:
-            raise ValueError("partial must name at least one layer, got none")
-        for name in names:
-            if not any(_lies_under(part.name, name) for part in parts):
-                known = ", ".join(repr(part.name) for part in parts)
-                raise ValueError(f"partial must name recurrent layers ({known}), got {name!r}")
-        parts = [part for part in parts if any(_lies_under(part.name, name) for name in names)]
-    layers = [part for part in parts if any(parameter.requires_grad for parameter in part.parameters())]
-    if not layers:
+def _to_warm_up(module: nn.Module, layers: Sequence[str] | None) -> Selection:
+    """The layers that are named, or all that are meant to be warm, that have a parameter to change."""
+    selection = select(module, layers)
+    meant = [layer for layer in selection.layers if layers is not None or layer.warm]
+    chosen = [layer for layer in meant if any(parameter.requires_grad for parameter in layer.parameters())]
+    if not chosen:
         raise ValueError("a layer to warm up must have a parameter that requires a gradient, got all of them frozen")
-    return layers
-
-
-def _lies_under(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(f"{prefix}.")
+    return selection.only(chosen)
 
 
 def _next(sequences: Iterator[list[Sequences]], step: int, steps: int) -> list[Sequences]:

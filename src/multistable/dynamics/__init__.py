@@ -14,12 +14,12 @@ Examples:
 """
 
 from multistable.dynamics._record import record
+from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import CHUNK, Dynamics
 from multistable.dynamics.calls import Sequences
 from multistable.dynamics.jacobian import jacobians
-from multistable.dynamics.precision import in_float64
 from multistable.dynamics.product import Product
-from multistable.dynamics.registry import Adapter, adapter_of, dynamics, find, register, stacks
+from multistable.dynamics.registry import adapter_of, dynamics, recurrent_modules, register, stacks
 from multistable.dynamics.stack import Stack
 from multistable.dynamics.trajectory import states_at
 
@@ -32,10 +32,9 @@ __all__ = [
     "Stack",
     "adapter_of",
     "dynamics",
-    "find",
-    "in_float64",
     "jacobians",
     "record",
+    "recurrent_modules",
     "register",
     "stacks",
     "states_at",

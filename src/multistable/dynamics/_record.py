@@ -11,15 +11,12 @@ from torch import Tensor, nn
 
 from multistable._utils.restore import undisturbed
 from multistable.dynamics.calls import Sequences, merge
-from multistable.dynamics.registry import Adapter, adapter_of
 from multistable.dynamics.stack import Stack
 
 __all__ = ["record"]
 
 
-def record(
-    model: nn.Module, recurrent: Sequence[tuple[Stack, nn.Module]], batch: Any, generator: torch.Generator
-) -> list[Sequences]:
+def record(model: nn.Module, stacks: Sequence[Stack], batch: Any, generator: torch.Generator) -> list[Sequences]:
     """Run `model` on `batch` and return what each of its recurrent modules received.
 
     The model runs in evaluation mode without gradient; its training mode, buffers and hooks and the global random state
@@ -27,7 +24,7 @@ def record(
 
     Args:
         model: the model.
-        recurrent: what to record, each as a stack and as the module that it stands for.
+        stacks: the recurrent modules in it to record.
         batch: a mapping is passed on as keyword arguments, anything else as the only argument.
         generator: seeds what the model draws at random, so that it draws the same for equal generators.
 
@@ -37,17 +34,18 @@ def record(
     Raises:
         RuntimeError: the forward pass never reached one of the modules.
     """
-    recorders = [_Recorder(stack, module) for stack, module in recurrent]
+    recorders = [_Recorder(stack) for stack in stacks]
     with ExitStack() as context:
         context.enter_context(torch.no_grad())
         context.enter_context(undisturbed(model, generator))
         for recorder in recorders:
-            hook = recorder.module.register_forward_hook(recorder, with_kwargs=True)
+            hook = recorder.stack.module.register_forward_hook(recorder, with_kwargs=True)
             context.callback(hook.remove)
         model(**batch) if isinstance(batch, Mapping) else model(batch)
-    for (stack, module), recorder in zip(recurrent, recorders, strict=True):
+    for stack, recorder in zip(stacks, recorders, strict=True):
         if not recorder.chains:
-            raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({type(module).__name__})")
+            kind = type(stack.module).__name__
+            raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({kind})")
     return [recorder.sequences() for recorder in recorders]
 
 
@@ -57,14 +55,11 @@ _Tagged = list[tuple[Tensor, int]]
 class _Recorder:
     """A forward hook that keeps a module's calls, those of one sequence chained."""
 
-    def __init__(self, stack: Stack, module: nn.Module) -> None:
-        adapter = adapter_of(module)
-        assert adapter is not None
-        self.module = module
-        self.adapter: Adapter = adapter
-        self.signature = inspect.signature(module.forward)
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.signature = inspect.signature(stack.module.forward)
         self.inputs_name, *others = self.signature.parameters
-        self.state_name = adapter.state_name or next(iter(others), None)
+        self.state_name = stack.adapter.state_name or next(iter(others), None)
         # A reverse direction's state belongs to the sequence's beginning: nothing goes on from it.
         self.can_go_on = not any(part.reverse for part in stack.parts)
         self.chains: list[list[Sequences]] = []
@@ -76,7 +71,7 @@ class _Recorder:
         inputs = args[0] if args else arguments.get(self.inputs_name)
         state = arguments.get(self.state_name or "")
         # The model may go on to write into the tensors that it passes.
-        call = self.adapter.read(module, inputs, state).clone()
+        call = self.stack.read(inputs, state).clone()
         # Cells return the state alone, layers return it behind their outputs.
         returned = [_tagged(output), _tagged(output[-1] if isinstance(output, tuple) else None)]
         chain = self._chain_before(_tagged(state))

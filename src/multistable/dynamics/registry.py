@@ -1,40 +1,23 @@
 """Which modules are recurrent, and how each is seen as `Dynamics`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
 
 from torch import Tensor, nn
 
+from multistable.dynamics._of_direction import DirectionDynamics
+from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics
 from multistable.dynamics.calls import Sequences, read_cell_call, read_double_call, read_layer_call
 from multistable.dynamics.custom import CustomDynamics, Layout, read_custom_call
 from multistable.dynamics.layers import LayerDynamics
 from multistable.dynamics.stack import Stack
-from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDynamics, TorchDynamics
+from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDynamics
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
+from multistable.nn._directions import Direction, directions_of
 
-__all__ = ["Adapter", "adapter_of", "dynamics", "register", "stacks"]
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """How one type of recurrent module is seen.
-
-    Attributes:
-        layers: the module's `Dynamics`, layer by layer, given the module and a prefix for their names.
-        read: a call's first two arguments (inputs, state), read as sequences.
-        input_size: the features of an input.
-        state_name: the argument of `forward` that is the state; None for the second, whatever its name.
-        is_cell: whether a call takes a single step.
-    """
-
-    layers: Callable[[Any, str], list[list[Dynamics]]]
-    read: Callable[[Any, Any, Any], Sequences]
-    input_size: Callable[[Any], int]
-    state_name: str | None
-    is_cell: bool
+__all__ = ["adapter_of", "dynamics", "recurrent_modules", "register", "stacks"]
 
 
 _ADAPTERS: dict[type[nn.Module], Adapter] = {}
@@ -47,7 +30,7 @@ def stacks(module: nn.Module) -> list[Stack]:
         TypeError: `module` is not an `nn.Module`.
         ValueError: nothing in it is recurrent.
     """
-    return [stack for stack, _ in find(module)]
+    return [Stack(name, one, adapter) for name, one, adapter in recurrent_modules(module)]
 
 
 def dynamics(module: nn.Module) -> list[Dynamics]:
@@ -76,8 +59,8 @@ def dynamics(module: nn.Module) -> list[Dynamics]:
     return [part for stack in stacks(module) for part in stack.parts]
 
 
-def find(module: nn.Module) -> list[tuple[Stack, nn.Module]]:
-    """The recurrent modules in `module`, each as a `Stack` and as it is; raises as `stacks` does."""
+def recurrent_modules(module: nn.Module) -> list[tuple[str, nn.Module, Adapter]]:
+    """The recurrent modules in `module` with their names and how each is seen; raises as `stacks` does."""
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be an nn.Module, got {type(module).__name__}")
     found = list(_search(module, "", set()))
@@ -152,39 +135,36 @@ def register(
     def read(module: nn.Module, inputs: Any, state: Any) -> Sequences:
         return read_custom_call(module, inputs, state, input_size(module), layout)
 
-    _ADAPTERS[module_type] = Adapter(layers, read, input_size, None, is_cell=layout == "step")
+    _ADAPTERS[module_type] = Adapter(layers, read, None, is_cell=layout == "step")
 
 
-def _search(module: nn.Module, name: str, seen: set[nn.Module]) -> Any:
+def _search(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module, Adapter]]:
     """Depth first; what a recurrent module is made of is not searched."""
     if module in seen:
         return
     seen.add(module)
     adapter = adapter_of(module)
     if adapter is not None:
-        yield Stack(name, adapter.layers(module, name)), module
+        yield name, module, adapter
         return
     for child_name, child in module.named_children():
         yield from _search(child, f"{name}.{child_name}" if name else child_name, seen)
 
 
-def _register_layers(module_type: type[nn.Module], kind: Callable[[Any, str, str], Dynamics]) -> None:
-    def layers(module: Any, prefix: str) -> list[list[Dynamics]]:
-        directions = ("", "_reverse") if module.bidirectional else ("",)
-        start = f"{prefix}." if prefix else ""
-        return [
-            [kind(module, f"_l{k}{direction}", f"{start}l{k}{direction}") for direction in directions]
-            for k in range(module.num_layers)
-        ]
+def _register_directions(
+    module_type: type[nn.Module], kind: type[DirectionDynamics], read: Callable[[Any, Any, Any], Sequences]
+) -> None:
+    def layers(module: nn.Module, prefix: str) -> list[list[Dynamics]]:
+        return [[kind(one, _name(prefix, one)) for one in of_layer] for of_layer in directions_of(module)]
 
-    _ADAPTERS[module_type] = Adapter(layers, read_layer_call, attrgetter("input_size"), "hx", is_cell=False)
+    _ADAPTERS[module_type] = Adapter(layers, read, "hx", is_cell=issubclass(module_type, nn.RNNCellBase))
 
 
-def _register_cell(module_type: type[nn.RNNCellBase], kind: type[TorchDynamics]) -> None:
-    def layers(module: nn.RNNCellBase, prefix: str) -> list[list[Dynamics]]:
-        return [[kind(module, "", prefix or "cell")]]
-
-    _ADAPTERS[module_type] = Adapter(layers, read_cell_call, attrgetter("input_size"), "hx", is_cell=True)
+def _name(prefix: str, direction: Direction) -> str:
+    """A cell is called as it is in the model, a layer as its module with its own name behind."""
+    if isinstance(direction.module, nn.RNNCellBase):
+        return prefix or direction.name
+    return f"{prefix}.{direction.name}" if prefix else direction.name
 
 
 def _double_layers(module: DoubleLayer, prefix: str) -> list[list[Dynamics]]:
@@ -194,23 +174,20 @@ def _double_layers(module: DoubleLayer, prefix: str) -> list[list[Dynamics]]:
     for k, parts in enumerate(module.layers):
         by_part = []
         for name, part in zip(("first", "second"), parts, strict=True):
-            adapter = adapter_of(part)
-            assert adapter is not None
+            ((_, _, adapter),) = recurrent_modules(part)
             (directions,) = adapter.layers(part, f"{start}{name}.{k}")
             by_part.append(directions)
-        for second in by_part[1]:
-            second.warm = False
-        layers.append([one for direction in zip(*by_part, strict=True) for one in direction])
+        first, second = by_part
+        for one in second:
+            one.warm = False
+        layers.append([one for direction in zip(first, second, strict=True) for one in direction])
     return layers
 
 
-_register_layers(nn.RNN, RNNDynamics)
-_register_layers(nn.GRU, GRUDynamics)
-_register_layers(nn.LSTM, LSTMDynamics)
-_register_layers(MGU, LayerDynamics)
-_register_layers(BRC, LayerDynamics)
-_register_layers(NBRC, LayerDynamics)
-_register_cell(nn.RNNCell, RNNDynamics)
-_register_cell(nn.GRUCell, GRUDynamics)
-_register_cell(nn.LSTMCell, LSTMDynamics)
-_ADAPTERS[DoubleLayer] = Adapter(_double_layers, read_double_call, attrgetter("input_size"), "hx", is_cell=False)
+for _layer_type, _kind in ((nn.RNN, RNNDynamics), (nn.GRU, GRUDynamics), (nn.LSTM, LSTMDynamics)):
+    _register_directions(_layer_type, _kind, read_layer_call)
+for _cell_type, _kind in ((nn.RNNCell, RNNDynamics), (nn.GRUCell, GRUDynamics), (nn.LSTMCell, LSTMDynamics)):
+    _register_directions(_cell_type, _kind, read_cell_call)
+for _own_type in (MGU, BRC, NBRC):
+    _register_directions(_own_type, LayerDynamics, read_layer_call)
+_ADAPTERS[DoubleLayer] = Adapter(_double_layers, read_double_call, "hx", is_cell=False)

@@ -1,11 +1,15 @@
 """`Stack`: the recurrent layers of one module as one map."""
 
+import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics, check_lengths
+from multistable.dynamics.calls import Sequences
 
 __all__ = ["Stack"]
 
@@ -22,11 +26,18 @@ class Stack(Dynamics):
 
     Args:
         name: the module's name in the model that was searched.
+        module: the module.
+        adapter: how modules of its type are seen.
+
+    Attributes:
         layers: the parts of each layer, from the lowest layer up.
+        parts: all of them.
     """
 
-    def __init__(self, name: str, layers: Sequence[Sequence[Dynamics]]) -> None:
-        self.layers = tuple(tuple(parts) for parts in layers)
+    def __init__(self, name: str, module: nn.Module, adapter: Adapter) -> None:
+        self.module = module
+        self.adapter = adapter
+        self.layers = tuple(tuple(parts) for parts in adapter.layers(module, name))
         self.parts = tuple(part for parts in self.layers for part in parts)
         super().__init__(
             name,
@@ -37,6 +48,14 @@ class Stack(Dynamics):
 
     def parameters(self) -> Sequence[nn.Parameter]:
         return [parameter for part in self.parts for parameter in part.parameters()]
+
+    def read(self, inputs: Any, state: Any = None) -> Sequences:
+        """What a call of the module receives, given its first two arguments."""
+        return self.adapter.read(self.module, inputs, state)
+
+    def in_float64(self) -> "Stack":
+        """The same of a copy of the module in double precision, whose parameters are not the module's own."""
+        return Stack(self.name, copy.deepcopy(self.module).double(), self.adapter)
 
     def split(self, s: Tensor) -> tuple[Tensor, ...]:
         """The states of the parts, (B, S) -> one (B, S_k) for each."""

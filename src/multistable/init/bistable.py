@@ -6,8 +6,9 @@ from typing import NamedTuple
 from torch import nn
 
 from multistable._utils.checks import check_fraction, check_positive
-from multistable.init._layers import GRU, LSTM, RNN, Layer, Module, find_layers, with_biases, with_nonlinearity
+from multistable.init._layers import GRU, LSTM, RNN, Module, find_layers, with_biases, with_nonlinearity
 from multistable.nn import MGU
+from multistable.nn._directions import Direction
 
 __all__ = ["bistable_"]
 
@@ -148,19 +149,19 @@ def bistable_(
     return module
 
 
-def _check_projection(layer: Layer) -> None:
+def _check_projection(layer: Direction) -> None:
     size = getattr(layer.module, "proj_size", 0)
     if size != 0:
         raise ValueError(f"bistable_ needs states that are not projected, got LSTM with proj_size={size}")
 
 
-def _check_gain(gain: float, layer: Layer) -> None:
+def _check_gain(gain: float, layer: Direction) -> None:
     least = _cell(layer).least
     if gain <= least:
         raise ValueError(f"gain must be above {least} for {type(layer.module).__name__}, got {gain}")
 
 
-def _set(layer: Layer, gain: float, units: int, free_gates: bool) -> None:
+def _set(layer: Direction, gain: float, units: int, free_gates: bool) -> None:
     cell = _cell(layer)
     recurrent = layer.gates("weight_hh")
     for gate, bias in {cell.candidate: 0.0, **cell.biases}.items():
@@ -170,7 +171,7 @@ def _set(layer: Layer, gain: float, units: int, free_gates: bool) -> None:
     recurrent[cell.candidate][:units].fill_diagonal_(gain)
 
 
-def _set_time_constant(layer: Layer, time_constant: float, units: int) -> None:
+def _set_time_constant(layer: Direction, time_constant: float, units: int) -> None:
     """Let the gates be 1 - 1 / t, which keeps the state, and 1 / t, without input."""
     cell = _cell(layer)
     logit = math.log(time_constant - 1)
@@ -179,12 +180,12 @@ def _set_time_constant(layer: Layer, time_constant: float, units: int) -> None:
             _set_bias(layer, gate, units, bias)
 
 
-def _set_bias(layer: Layer, gate: int, units: int, value: float) -> None:
+def _set_bias(layer: Direction, gate: int, units: int, value: float) -> None:
     """Make the biases of a gate add up to `value`: one holds it, and the other, where there are two, is zero."""
     for bias in layer.biases():
         bias.split(layer.hidden_size)[gate][:units] = value
         value = 0.0
 
 
-def _cell(layer: Layer) -> _Cell:
+def _cell(layer: Direction) -> _Cell:
     return next(cell for kinds, cell in _CELLS if isinstance(layer.module, kinds))

@@ -36,7 +36,7 @@ def identity_(module: Module, gain: float = 1.0, *, generator: torch.Generator |
     with_nonlinearity("identity_", layers, "relu")
     draw = Draw(generator)
     for layer in layers:
-        draw.normal([layer.parameter("weight_ih")], 1e-3)
-        layer.parameter("weight_hh").zero_().fill_diagonal_(gain)
+        draw.normal([layer.values("weight_ih")], 1e-3)
+        layer.values("weight_hh").zero_().fill_diagonal_(gain)
         zero(layer.biases())
     return module

@@ -43,11 +43,11 @@ def paper_(module: Module, *, generator: torch.Generator | int | None = None) ->
             zero(layer.biases())
         elif isinstance(layer.module, LSTM):
             bound = 1 / math.sqrt(layer.module.hidden_size)
-            draw.uniform(layer.parameters(), -bound, bound)
+            draw.uniform([weight.detach() for weight in layer.weights().flat()], -bound, bound)
         else:
             draw.xavier(layer.gates("weight_ih"))
             if isinstance(layer.module, BRC):
-                nn.init.ones_(layer.parameter("weight_hh"))
+                nn.init.ones_(layer.values("weight_hh"))
             else:
                 draw.xavier(layer.gates("weight_hh"))
             zero(layer.biases())

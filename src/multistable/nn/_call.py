@@ -1,36 +1,49 @@
 """The call of a recurrent layer, read and answered as `nn.GRU` does."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-if TYPE_CHECKING:
-    from multistable.nn._layer import RecurrentLayer
+__all__ = ["Call", "TensorOrPacked"]
 
-__all__ = ["Call", "Sequences"]
-
-Sequences = Tensor | PackedSequence
+TensorOrPacked = Tensor | PackedSequence
 
 
 class Call:
     """The arguments of a call as the recurrence takes them, and its results as the caller expects them.
 
+    Args:
+        input: what was passed.
+        hx: the states that were passed, if any.
+        kind: the layer's name in messages.
+        input_size: I, features of an input.
+        state_shape: (num_layers * directions, H).
+        batch_first: as of the layer.
+        like: a weight, whose dtype and device inputs and states must have.
+
     Attributes:
         data: (T, B, I), or the rows of a `PackedSequence`, (N, I).
         batch_sizes: how many rows each step has, for a `PackedSequence`.
-        h: the states to start from, (num_layers * directions, B, H), sorted as the sequences.
+        h: the states to start from, one (B, H) for each layer and direction, sorted as the sequences.
     """
 
-    def __init__(self, layer: "RecurrentLayer", input: Sequences, hx: Tensor | None) -> None:
-        kind = type(layer).__name__
+    def __init__(
+        self,
+        input: TensorOrPacked,
+        hx: Tensor | None,
+        *,
+        kind: str,
+        input_size: int,
+        state_shape: tuple[int, int],
+        batch_first: bool,
+        like: Tensor,
+    ) -> None:
         if not isinstance(input, Tensor | PackedSequence):
             raise TypeError(f"{kind}: Expected input to be a tensor or a PackedSequence, got {type(input).__name__}")
         if isinstance(input, Tensor) and input.is_nested:
             raise TypeError(f"{kind}: Expected input to be a dense tensor or a PackedSequence, got a nested tensor")
         self.packed = input if isinstance(input, PackedSequence) else None
-        self.batch_first = layer.batch_first
+        self.batch_first = batch_first
         self.is_batched = True
         if isinstance(input, PackedSequence):
             data, batch = input.data, int(input.batch_sizes[0])
@@ -46,19 +59,17 @@ class Call:
             batch = data.shape[1]
             if data.shape[0] == 0:  # not len, which would fix the length in an exported program
                 raise RuntimeError(f"{kind}: Expected sequence length to be larger than 0")
-        if data.shape[-1] != layer.input_size:
+        if data.shape[-1] != input_size:
             raise RuntimeError(
-                f"{kind}: input.size(-1) must be equal to input_size. Expected {layer.input_size}, got {data.shape[-1]}"
+                f"{kind}: input.size(-1) must be equal to input_size. Expected {input_size}, got {data.shape[-1]}"
             )
-        like = layer.weights("_l0")[0]
         self.data = _match("input", data, like)
         self.batch_sizes = None if self.packed is None else self.packed.batch_sizes
-        self.h = self._first_states(layer, kind, batch, hx, like)
+        self.h = self._first_states(hx, (state_shape[0], batch, state_shape[1]), kind, like)
 
     def _first_states(
-        self, layer: "RecurrentLayer", kind: str, batch: int, hx: Tensor | None, like: Tensor
+        self, hx: Tensor | None, expected: tuple[int, int, int], kind: str, like: Tensor
     ) -> tuple[Tensor, ...]:
-        expected = (len(layer._suffixes), batch, layer.hidden_size)
         if hx is None:
             return like.new_zeros(expected).unbind()
         if not isinstance(hx, Tensor):
@@ -80,7 +91,7 @@ class Call:
             return data.flip(0)
         return data.index_select(0, _turned_rows(self.batch_sizes).to(data.device))
 
-    def pack(self, data: Tensor) -> Sequences:
+    def pack(self, data: Tensor) -> TensorOrPacked:
         """Sequences in the form in which they came."""
         if self.packed is not None:
             return PackedSequence(

@@ -2,39 +2,26 @@
 
 import numbers
 import warnings
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, NamedTuple, overload
+from itertools import chain
+from typing import ClassVar, overload
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from multistable.nn._call import Call, Sequences
-from multistable.nn.ops._operator import Scan
-from multistable.nn.ops._reference import Step
+from multistable.nn._call import Call, TensorOrPacked
+from multistable.nn._directions import Weights, suffixes
+from multistable.nn.ops import Recurrence
 
-__all__ = ["Recurrence", "RecurrentLayer", "check_dropout", "check_flag", "check_size"]
-
-
-class Recurrence(NamedTuple):
-    """What a layer computes.
-
-    Attributes:
-        gates: G, how many times H the rows of `weight_ih` are.
-        step: one step, (drive (B, G * H), h (B, H), weight_hh) -> h' (B, H), where the drive is W_ih x + b.
-        scan: the recurrence over sequences, on the fast path.
-    """
-
-    gates: int
-    step: Step
-    scan: Scan
+__all__ = ["RecurrentLayer", "check_dropout", "check_flag", "check_size"]
 
 
-class RecurrentLayer(nn.Module, ABC):
+class RecurrentLayer(nn.Module):
     """Layers of one type on top of each other, with the interface of `nn.GRU`; subclasses say what a layer computes."""
 
     recurrence: ClassVar[Recurrence]
+    bias_names: ClassVar[tuple[str, ...]] = ("bias",)
 
     def __init__(
         self,
@@ -64,21 +51,16 @@ class RecurrentLayer(nn.Module, ABC):
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
 
-        directions = ("", "_reverse") if bidirectional else ("",)
-        # What ends the names of a layer's and direction's parameters, layer by layer.
-        self._suffixes = [f"_l{k}{direction}" for k in range(num_layers) for direction in directions]
+        self._suffixes = suffixes(num_layers, bidirectional)
         gates = self.recurrence.gates * hidden_size
-        for suffix in self._suffixes:
-            width = input_size if suffix.startswith("_l0") else hidden_size * len(directions)
-            self._add(f"weight_ih{suffix}", (gates, width), device, dtype)
-            self._add(f"weight_hh{suffix}", self._recurrent_shape(), device, dtype)
-            if bias:
-                self._add(f"bias{suffix}", (gates,), device, dtype)
+        for k, of_layer in enumerate(self._suffixes):
+            width = input_size if k == 0 else hidden_size * len(of_layer)
+            for suffix in of_layer:
+                self._add(f"weight_ih{suffix}", (gates, width), device, dtype)
+                self._add(f"weight_hh{suffix}", self.recurrence.recurrent_shape(hidden_size), device, dtype)
+                if bias:
+                    self._add(f"bias{suffix}", (gates,), device, dtype)
         self.reset_parameters()
-
-    @abstractmethod
-    def _recurrent_shape(self) -> tuple[int, int]:
-        """The shape of `weight_hh`."""
 
     def _reset_recurrent(self, weight_hh: Tensor) -> None:
         """Draw `weight_hh` anew, in place: each gate's matrix Xavier-uniform."""
@@ -92,20 +74,20 @@ class RecurrentLayer(nn.Module, ABC):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw the parameters anew: weights Xavier-uniform for each gate, biases zero; BRC's recurrent weights one."""
-        for suffix in self._suffixes:
-            weight_ih, weight_hh, bias = self.weights(suffix)
-            _xavier_per_gate(weight_ih, self.hidden_size)
-            self._reset_recurrent(weight_hh)
-            if bias is not None:
-                bias.zero_()
+        for suffix in chain(*self._suffixes):
+            weights = self.weights(suffix)
+            _xavier_per_gate(weights.ih, self.hidden_size)
+            self._reset_recurrent(weights.hh)
+            if weights.bias is not None:
+                weights.bias.zero_()
 
     def flatten_parameters(self) -> None:
         """Do nothing: there is no layout of the parameters to restore. Kept for code that was written for `nn.GRU`."""
 
-    def weights(self, suffix: str) -> tuple[Tensor, Tensor, Tensor | None]:
-        """`weight_ih`, `weight_hh` and the bias, if any, whose names end in `suffix`, such as `"_l0_reverse"`."""
+    def weights(self, suffix: str) -> Weights:
+        """What the parameters are whose names end in `suffix`, such as `"_l0_reverse"`."""
         bias = getattr(self, f"bias{suffix}") if self.bias else None
-        return getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}"), bias
+        return Weights(getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}"), bias)
 
     def extra_repr(self) -> str:
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
@@ -113,60 +95,52 @@ class RecurrentLayer(nn.Module, ABC):
         return f"{self.input_size}, {self.hidden_size}{''.join(given)}"
 
     @overload
-    def forward(
-        self, input: Tensor, hx: Tensor | None = None, *, return_states: Literal[False] = False
-    ) -> tuple[Tensor, Tensor]: ...
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
     @overload
-    def forward(
-        self, input: PackedSequence, hx: Tensor | None = None, *, return_states: Literal[False] = False
-    ) -> tuple[PackedSequence, Tensor]: ...
-    @overload
-    def forward(
-        self, input: Sequences, hx: Tensor | None = None, *, return_states: Literal[True]
-    ) -> tuple[Sequences, Tensor, tuple[Sequences, ...]]: ...
-    @overload
-    def forward(self, input: Sequences, hx: Tensor | None = None, *, return_states: bool) -> Any: ...
-    def forward(self, input: Sequences, hx: Tensor | None = None, *, return_states: bool = False) -> Any:
+    def forward(self, input: PackedSequence, hx: Tensor | None = None) -> tuple[PackedSequence, Tensor]: ...
+    def forward(self, input: TensorOrPacked, hx: Tensor | None = None) -> tuple[TensorOrPacked, Tensor]:
         """Run the layers over sequences.
 
         Args:
             input: (T, B, I), (B, T, I) if `batch_first`, (T, I) for a single sequence, or a `PackedSequence`.
             hx: the states to start from, (num_layers * directions, B, H), or (num_layers * directions, H) for a single
                 sequence; zeros by default.
-            return_states: whether to return the states of all layers after every step, too.
 
         Returns:
             As `nn.GRU`: what the top layer passes on, in the form of `input` with H (both directions: 2 H) features,
-            and the last states in the form of `hx`. With `return_states` also a tuple of what each layer passes on,
-            from the lowest up, which for these layers is its states; the last is the output, and dropout comes after.
+            and the last states in the form of `hx`.
 
         Raises:
             TypeError: `input` or `hx` is of another type, or nested.
             ValueError: `input` has the wrong number of dimensions, or a dtype or device other than the parameters'.
             RuntimeError: another size is wrong, or there are no steps.
         """
-        call = Call(self, input, hx)
-        data, lasts, states = call.data, [], []
-        per_layer = 2 if self.bidirectional else 1
-        for k in range(0, len(self._suffixes), per_layer):
+        call = Call(
+            input,
+            hx,
+            kind=type(self).__name__,
+            input_size=self.input_size,
+            state_shape=(sum(map(len, self._suffixes)), self.hidden_size),
+            batch_first=self.batch_first,
+            like=self.weights("_l0").ih,
+        )
+        data, states, lasts = call.data, iter(call.h), []
+        for k, of_layer in enumerate(self._suffixes):
             if k > 0 and self.dropout > 0:
                 data = F.dropout(data, self.dropout, self.training)
             outputs = []
-            for suffix, h in zip(self._suffixes[k : k + per_layer], call.h[k : k + per_layer], strict=True):
-                weight_ih, weight_hh, bias = self.weights(suffix)
-                reverse = suffix.endswith("_reverse")
+            for suffix in of_layer:
+                weights, reverse = self.weights(suffix), suffix.endswith("_reverse")
                 seen = call.turn(data) if reverse else data
-                output, last = self.recurrence.scan(seen, h, weight_ih, weight_hh, bias, call.batch_sizes)
+                output, last = self.recurrence(
+                    seen, next(states), weights.ih, weights.hh, weights.bias, call.batch_sizes
+                )
                 outputs.append(call.turn(output) if reverse else output)
                 lasts.append(last)
             data = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-            states.append(data)
         # What the backward pass keeps is not given away: the caller may write into the output, as into nn.GRU's.
         data = data.clone() if data.requires_grad and data is outputs[0] else data
-        last_states = call.unsort(torch.stack(lasts))
-        if return_states:
-            return call.pack(data), last_states, tuple(call.pack(of_layer) for of_layer in states)
-        return call.pack(data), last_states
+        return call.pack(data), call.unsort(torch.stack(lasts))
 
 
 def check_size(name: str, size: int) -> None:

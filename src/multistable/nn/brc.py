@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from multistable.nn import ops
-from multistable.nn._layer import Recurrence, RecurrentLayer
+from multistable.nn._layer import RecurrentLayer
 
 __all__ = ["BRC"]
 
@@ -42,10 +42,7 @@ class BRC(RecurrentLayer):
         (torch.Size([20, 5, 8]), torch.Size([2, 5, 8]))
     """
 
-    recurrence = Recurrence(3, ops.brc_step, ops.brc)
-
-    def _recurrent_shape(self) -> tuple[int, int]:
-        return 2, self.hidden_size
+    recurrence = ops.brc
 
     def _reset_recurrent(self, weight_hh: Tensor) -> None:
         weight_hh.fill_(1)

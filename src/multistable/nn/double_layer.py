@@ -1,6 +1,5 @@
 """`DoubleLayer`: two layers side by side on the same input."""
 
-import inspect
 import numbers
 from typing import Any, overload
 
@@ -9,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from multistable.nn._call import Sequences
+from multistable.nn._call import TensorOrPacked
 from multistable.nn._layer import RecurrentLayer, check_dropout, check_flag, check_size
 
 __all__ = ["DoubleLayer"]
@@ -64,7 +63,7 @@ class DoubleLayer(nn.Module):
             raise TypeError(f"layer_type should be a type of recurrent layer, such as nn.GRU, got: {layer_type!r}")
         if kwargs.get("proj_size", 0) != 0:
             raise ValueError("proj_size is not supported: a double layer splits the hidden units, not a projection")
-        if inspect.isabstract(layer_type):
+        if layer_type is RecurrentLayer:
             raise TypeError(f"layer_type should be one of the layers themselves, got: {layer_type.__name__}")
         check_size("num_layers", num_layers)
         for name in ("bias", "batch_first", "bidirectional"):
@@ -111,7 +110,7 @@ class DoubleLayer(nn.Module):
     def forward(self, input: Tensor, hx: State | None = None) -> tuple[Tensor, State]: ...
     @overload
     def forward(self, input: PackedSequence, hx: State | None = None) -> tuple[PackedSequence, State]: ...
-    def forward(self, input: Sequences, hx: State | None = None) -> tuple[Sequences, State]:
+    def forward(self, input: TensorOrPacked, hx: State | None = None) -> tuple[TensorOrPacked, State]:
         """Run the layers over sequences.
 
         Args:
@@ -137,7 +136,7 @@ class DoubleLayer(nn.Module):
             lasts.append(_concatenate([last for _, last in results], -1))
         return input, _concatenate(lasts, 0)
 
-    def _check_state(self, hx: Any, input: Sequences) -> None:
+    def _check_state(self, hx: Any, input: TensorOrPacked) -> None:
         """Raise unless `hx` is what the layer type takes with `input`; a wrong `input` is left to the parts."""
         if hx is None or not isinstance(input, Tensor | PackedSequence):
             return
@@ -159,7 +158,7 @@ class DoubleLayer(nn.Module):
             if list(one.shape) != expected:
                 raise RuntimeError(f"DoubleLayer: Expected hidden size {tuple(expected)}, got {list(one.shape)}")
 
-    def _drop(self, sequences: Sequences) -> Sequences:
+    def _drop(self, sequences: TensorOrPacked) -> TensorOrPacked:
         data = sequences.data if isinstance(sequences, PackedSequence) else sequences
         return _like(sequences, F.dropout(data, self.dropout, self.training))
 
@@ -173,7 +172,7 @@ class DoubleLayer(nn.Module):
         parts = [[layer.split(self._sizes, -1) for layer in one.split(directions)] for one in hx]
         return [list(zip(*of_layer, strict=True)) for of_layer in zip(*parts, strict=True)]
 
-    def _beside(self, outputs: list[Sequences]) -> Sequences:
+    def _beside(self, outputs: list[TensorOrPacked]) -> TensorOrPacked:
         """The parts' outputs side by side, within each direction."""
         directions = 2 if self.bidirectional else 1
         data = [one.data if isinstance(one, PackedSequence) else one for one in outputs]
@@ -181,7 +180,7 @@ class DoubleLayer(nn.Module):
         return _like(outputs[0], beside)
 
 
-def _like(sequences: Sequences, data: Tensor) -> Sequences:
+def _like(sequences: TensorOrPacked, data: Tensor) -> TensorOrPacked:
     """Other data in the form of `sequences`."""
     if not isinstance(sequences, PackedSequence):
         return data

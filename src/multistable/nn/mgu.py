@@ -1,7 +1,7 @@
 """`MGU`: the minimal gated unit as a layer."""
 
 from multistable.nn import ops
-from multistable.nn._layer import Recurrence, RecurrentLayer
+from multistable.nn._layer import RecurrentLayer
 
 __all__ = ["MGU"]
 
@@ -39,7 +39,4 @@ class MGU(RecurrentLayer):
         (torch.Size([5, 20, 8]), torch.Size([1, 5, 8]))
     """
 
-    recurrence = Recurrence(2, ops.mgu_step, ops.mgu)
-
-    def _recurrent_shape(self) -> tuple[int, int]:
-        return 2 * self.hidden_size, self.hidden_size
+    recurrence = ops.mgu

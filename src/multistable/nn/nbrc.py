@@ -1,7 +1,7 @@
 """`NBRC`: the neuromodulated bistable recurrent cell as a layer."""
 
 from multistable.nn import ops
-from multistable.nn._layer import Recurrence, RecurrentLayer
+from multistable.nn._layer import RecurrentLayer
 
 __all__ = ["NBRC"]
 
@@ -40,7 +40,4 @@ class NBRC(RecurrentLayer):
         (torch.Size([20, 5, 16]), torch.Size([2, 5, 8]))
     """
 
-    recurrence = Recurrence(3, ops.nbrc_step, ops.nbrc)
-
-    def _recurrent_shape(self) -> tuple[int, int]:
-        return 2 * self.hidden_size, self.hidden_size
+    recurrence = ops.nbrc

@@ -77,9 +77,9 @@ def portrait(found: Attractors) -> Figure:
 
 
 def _draw_states(axes: Axes, found: Attractors) -> None:
-    k, n, size = found.way.shape
+    k, n, size = found.trajectory.shape
     states = [one.state.reshape(-1, size) for one in found.attractors]
-    points, shares = principal_components(torch.cat([found.way.flatten(0, 1), *states]).cpu())
+    points, shares = principal_components(torch.cat([found.trajectory.flatten(0, 1), *states]).cpu())
     way, *attractors = (one.numpy() for one in points.split([k * n, *map(len, states)]))
     _draw_trajectories(axes, found, way.reshape(k, n, 2), attractors)
     for place, (one, at) in enumerate(zip(found.attractors, attractors, strict=True)):
@@ -118,8 +118,8 @@ def _draw_trajectories(axes: Axes, found: Attractors, way: _Points, attractors: 
 
 def _settles(found: Attractors) -> NDArray[np.bool_]:
     """Which trajectories make but short moves between the last states recorded, so that lines say how they go."""
-    moves = found.way.diff(dim=0).norm(dim=2)
-    extent = (found.way - found.way.mean(0)).norm(dim=2).amax(0)
+    moves = found.trajectory.diff(dim=0).norm(dim=2)
+    extent = (found.trajectory - found.trajectory.mean(0)).norm(dim=2).amax(0)
     settles: NDArray[np.bool_] = (moves[-3:] <= _SHORT * extent).all(0).cpu().numpy()
     return settles
 
@@ -128,7 +128,7 @@ def _draw_spectra(axes: Axes, found: Attractors) -> None:
     angles = np.linspace(0, 2 * np.pi, 361)
     axes.plot(np.cos(angles), np.sin(angles), color=_DARK, linewidth=0.8)
     jacobians = [(place, one.jacobian) for place, one in enumerate(found.attractors) if one.jacobian is not None]
-    drawn = jacobians[: max(1, _EIGENVALUES // found.way.shape[2])]
+    drawn = jacobians[: max(1, _EIGENVALUES // found.trajectory.shape[2])]
     style: dict[str, Any] = {"markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
     for place, jacobian in reversed(drawn):
         values = torch.linalg.eigvals(jacobian).cpu().numpy()

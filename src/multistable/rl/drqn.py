@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from multistable._utils.checks import check_int
-from multistable.dynamics import Stack, adapter_of, find
+from multistable.dynamics import Stack, adapter_of, stacks
 
 __all__ = ["DRQN"]
 
@@ -101,7 +101,7 @@ def _stack_of(recurrent: nn.Module) -> Stack:
         raise ValueError(f"recurrent must be a recurrent module, such as nn.GRU, got {kind}")
     if getattr(recurrent, "dropout", 0) != 0:
         raise ValueError(f"recurrent must have no dropout, got {kind} with dropout {recurrent.dropout}")
-    ((stack, _),) = find(recurrent)
+    (stack,) = stacks(recurrent)
     if any(part.reverse for part in stack.parts):
         raise ValueError(f"recurrent must run forwards alone, got a bidirectional {kind}: an agent knows no future")
     return stack

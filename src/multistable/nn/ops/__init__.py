@@ -17,8 +17,10 @@ from multistable.nn.ops._brc import brc, brc_reference, brc_step
 from multistable.nn.ops._gru import gru, gru_reference, gru_step, gru_weights
 from multistable.nn.ops._mgu import mgu, mgu_reference, mgu_step
 from multistable.nn.ops._nbrc import nbrc, nbrc_reference, nbrc_step
+from multistable.nn.ops._recurrence import Recurrence
 
 __all__ = [
+    "Recurrence",
     "brc",
     "brc_reference",
     "brc_step",

@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._operator import as_operator
-from multistable.nn.ops._reference import iterate
+from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Steps
 
 __all__ = ["brc", "brc_reference", "brc_step"]
@@ -26,47 +25,6 @@ def brc_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     a = 1 + (drive_a + w_a * h).tanh()
     after: Tensor = c * h + (1 - c) * (drive_h + a * h).tanh()
     return after
-
-
-def brc(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Go through sequences, on the fast path.
-
-    Args:
-        inputs: (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes.
-        h: the states to start from, (B, H).
-        weight_ih: (3 H, I).
-        weight_hh: (2, H).
-        bias: (3 H,).
-        batch_sizes: those of a `PackedSequence`, on the CPU.
-
-    Returns:
-        The states after each step, (T, B, H) or (N, H), and the last state of each sequence, (B, H).
-
-    Raises:
-        TypeError: the type is not a floating-point one.
-        ValueError: shapes, types or devices do not fit together.
-        NotImplementedError: a second or forward-mode derivative is asked for.
-    """
-    return _run(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
-
-
-def brc_reference(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """What `brc` computes, as a loop over `brc_step`."""
-    return iterate(brc_step, inputs, h, weight_ih, weight_hh, bias, batch_sizes)
 
 
 def _forward(
@@ -111,4 +69,5 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     return grads, (grads[:, :2] * h[:, None]).sum(0)
 
 
-_run = as_operator("brc", 3, lambda hidden_size: (2, hidden_size), _forward, _backward)
+brc = Recurrence("brc", 3, lambda hidden_size: (2, hidden_size), brc_step, _forward, _backward)
+brc_reference = brc.reference

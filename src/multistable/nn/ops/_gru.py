@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._operator import as_operator
-from multistable.nn.ops._reference import iterate
+from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Steps
 
 __all__ = ["gru", "gru_reference", "gru_step", "gru_weights"]
@@ -27,47 +26,6 @@ def gru_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     by_h_r, by_h_z, by_h_m = F.linear(h, weight_hh).chunk(3, -1)
     r, z = (drive_r + by_h_r).sigmoid(), (drive_z + by_h_z).sigmoid()
     return (1 - z) * (drive_n + r * (drive_m + by_h_m)).tanh() + z * h
-
-
-def gru(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Go through sequences, on the fast path.
-
-    Args:
-        inputs: (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes.
-        h: the states to start from, (B, H).
-        weight_ih: (4 H, I).
-        weight_hh: (3 H, H).
-        bias: (4 H,).
-        batch_sizes: those of a `PackedSequence`, on the CPU.
-
-    Returns:
-        The states after each step, (T, B, H) or (N, H), and the last state of each sequence, (B, H).
-
-    Raises:
-        TypeError: the type is not a floating-point one.
-        ValueError: shapes, types or devices do not fit together.
-        NotImplementedError: a second or forward-mode derivative is asked for.
-    """
-    return _run(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
-
-
-def gru_reference(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """What `gru` computes, as a loop over `gru_step`."""
-    return iterate(gru_step, inputs, h, weight_ih, weight_hh, bias, batch_sizes)
 
 
 def gru_weights(weight_ih: Tensor, bias_ih: Tensor | None, bias_hh: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -132,4 +90,5 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     return grads, flat_grads.t() @ h
 
 
-_run = as_operator("gru", 4, lambda hidden_size: (3 * hidden_size, hidden_size), _forward, _backward)
+gru = Recurrence("gru", 4, lambda hidden_size: (3 * hidden_size, hidden_size), gru_step, _forward, _backward)
+gru_reference = gru.reference

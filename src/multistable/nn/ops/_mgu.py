@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._operator import as_operator
-from multistable.nn.ops._reference import iterate
+from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Steps
 
 __all__ = ["mgu", "mgu_reference", "mgu_step"]
@@ -24,47 +23,6 @@ def mgu_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     u_f, u_h = weight_hh.chunk(2)
     f = (drive_f + F.linear(h, u_f)).sigmoid()
     return (1 - f) * h + f * (drive_h + F.linear(f * h, u_h)).tanh()
-
-
-def mgu(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Go through sequences, on the fast path.
-
-    Args:
-        inputs: (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes.
-        h: the states to start from, (B, H).
-        weight_ih: (2 H, I).
-        weight_hh: (2 H, H).
-        bias: (2 H,).
-        batch_sizes: those of a `PackedSequence`, on the CPU.
-
-    Returns:
-        The states after each step, (T, B, H) or (N, H), and the last state of each sequence, (B, H).
-
-    Raises:
-        TypeError: the type is not a floating-point one.
-        ValueError: shapes, types or devices do not fit together.
-        NotImplementedError: a second or forward-mode derivative is asked for.
-    """
-    return _run(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
-
-
-def mgu_reference(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """What `mgu` computes, as a loop over `mgu_step`."""
-    return iterate(mgu_step, inputs, h, weight_ih, weight_hh, bias, batch_sizes)
 
 
 def _forward(
@@ -117,4 +75,5 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     return grads, torch.cat([grad_f.t() @ h, grad_candidate.t() @ (f * h)])
 
 
-_run = as_operator("mgu", 2, lambda hidden_size: (2 * hidden_size, hidden_size), _forward, _backward)
+mgu = Recurrence("mgu", 2, lambda hidden_size: (2 * hidden_size, hidden_size), mgu_step, _forward, _backward)
+mgu_reference = mgu.reference

@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._operator import as_operator
-from multistable.nn.ops._reference import iterate
+from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Steps
 
 __all__ = ["nbrc", "nbrc_reference", "nbrc_step"]
@@ -25,47 +24,6 @@ def nbrc_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     c = (drive_c + by_h_c).sigmoid()
     a = 1 + (drive_a + by_h_a).tanh()
     return c * h + (1 - c) * (drive_h + a * h).tanh()
-
-
-def nbrc(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Go through sequences, on the fast path.
-
-    Args:
-        inputs: (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes.
-        h: the states to start from, (B, H).
-        weight_ih: (3 H, I).
-        weight_hh: (2 H, H).
-        bias: (3 H,).
-        batch_sizes: those of a `PackedSequence`, on the CPU.
-
-    Returns:
-        The states after each step, (T, B, H) or (N, H), and the last state of each sequence, (B, H).
-
-    Raises:
-        TypeError: the type is not a floating-point one.
-        ValueError: shapes, types or devices do not fit together.
-        NotImplementedError: a second or forward-mode derivative is asked for.
-    """
-    return _run(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
-
-
-def nbrc_reference(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None = None,
-    batch_sizes: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """What `nbrc` computes, as a loop over `nbrc_step`."""
-    return iterate(nbrc_step, inputs, h, weight_ih, weight_hh, bias, batch_sizes)
 
 
 def _forward(
@@ -114,4 +72,5 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     return grads, flat_grads.t() @ h
 
 
-_run = as_operator("nbrc", 3, lambda hidden_size: (2 * hidden_size, hidden_size), _forward, _backward)
+nbrc = Recurrence("nbrc", 3, lambda hidden_size: (2 * hidden_size, hidden_size), nbrc_step, _forward, _backward)
+nbrc_reference = nbrc.reference

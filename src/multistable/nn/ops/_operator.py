@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -11,26 +11,7 @@ from torch.library import custom_op
 from multistable.nn.ops._rows import chunks, last_rows, step_sizes, with_gradients
 from multistable.nn.ops._steps import Steps
 
-__all__ = ["Scan", "as_operator"]
-
-
-class Scan(Protocol):
-    """A recurrence over sequences.
-
-    Inputs are (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes. Returned are the states after
-    each step, (T, B, H) or (N, H), and the last state of each sequence, (B, H).
-    """
-
-    def __call__(
-        self,
-        inputs: Tensor,
-        h: Tensor,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
-        bias: Tensor | None = None,
-        batch_sizes: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]: ...
-
+__all__ = ["Backward", "Forward", "Run", "as_operator"]
 
 Run = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None], tuple[Tensor, Tensor]]
 Forward = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, list[int], Tensor], Tensor]
@@ -47,26 +28,11 @@ _BACKWARD_SCHEMA = (
 )
 
 
-def as_operator(
-    name: str,
-    gates: int,
-    recurrent_shape: Callable[[int], tuple[int, int]],
-    forward: Forward,
-    backward: Backward,
-) -> Run:
-    """Make a recurrence known to torch as the operator `multistable::<name>`.
+def as_operator(name: str, forward: Forward, backward: Backward) -> Run:
+    """Make a recurrence known to torch as the operator `multistable::<name>`; `Recurrence` says what the parts are.
 
     An operator is one node for `torch.compile` and `torch.export`, which would otherwise unroll its loop over time.
     `torch.func` does not differentiate operators, but it does functions of autograd: so the recurrence is both.
-
-    Args:
-        name: the operator's name.
-        gates: G, how many times H the rows of weight_ih are.
-        recurrent_shape: the shape of weight_hh, given H.
-        forward: (inputs (N, I), h (B, H), weight_ih, weight_hh, bias, rows in each step, states (N, H)) -> the gates
-            (N, G, H), in the form that `backward` takes. It fills `states` with those after each step.
-        backward: (a chunk of steps, weight_hh) -> what the chunk gives for the gradients of the gates before their
-            nonlinearity (N, G, H), and of weight_hh. It hands `after` on to `earlier`, step by step.
     """
     scan = custom_op(f"multistable::{name}", partial(_scan, forward), mutates_args=(), schema=_SCHEMA)
     scan_backward = custom_op(
@@ -96,49 +62,11 @@ def as_operator(
     def run(
         inputs: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None, batch_sizes: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        _check(name, gates, recurrent_shape, inputs, h, weight_ih, weight_hh, bias, batch_sizes)
         apply: Any = scan if torch.compiler.is_compiling() else Function.apply
         states, last, _ = apply(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
         return states, last
 
     return run
-
-
-def _check(
-    name: str,
-    gates: int,
-    recurrent_shape: Callable[[int], tuple[int, int]],
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None,
-    batch_sizes: Tensor | None,
-) -> None:
-    """Raise unless the arguments fit together."""
-    rank = 3 if batch_sizes is None else 2
-    if inputs.dim() != rank or inputs.shape[0] == 0:
-        form = "(T, B, I)" if batch_sizes is None else "(N, I) with batch_sizes"
-        raise ValueError(f"inputs of {name} must be {form} of at least one step, got shape {tuple(inputs.shape)}")
-    batch = inputs.shape[1] if batch_sizes is None else batch_sizes[0]
-    if h.dim() != 2 or h.shape[0] != batch:
-        raise ValueError(f"h of {name} must be ({int(batch)}, H), got shape {tuple(h.shape)}")
-    hidden_size = h.shape[1]
-    for argument, given, shape in (
-        ("weight_ih", weight_ih, (gates * hidden_size, inputs.shape[-1])),
-        ("weight_hh", weight_hh, recurrent_shape(hidden_size)),
-        ("bias", bias, (gates * hidden_size,)),
-    ):
-        if given is not None and given.shape != shape:
-            raise ValueError(f"{argument} of {name} must be {shape}, got shape {tuple(given.shape)}")
-    for argument, given in (("inputs", inputs), ("h", h), ("weight_hh", weight_hh), ("bias", bias)):
-        if given is not None and (given.dtype != weight_ih.dtype or given.device != weight_ih.device):
-            raise ValueError(
-                f"{argument} of {name} must have weight_ih's dtype and device ({weight_ih.dtype}, {weight_ih.device}), "
-                f"got {given.dtype}, {given.device}"
-            )
-    if not weight_ih.is_floating_point():
-        raise TypeError(f"weight_ih of {name} must be of a floating-point type, got {weight_ih.dtype}")
 
 
 def _scan(

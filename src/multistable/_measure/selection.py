@@ -1,0 +1,131 @@
+"""`Selection`: what a call of `measure`, `warmup` or `attractors` is about, and the frame in which it works."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from multistable._measure.inputs import batches, received
+from multistable._measure.reach import reach_many
+from multistable._utils.restore import undisturbed
+from multistable.dynamics import Dynamics, Sequences, Stack, dynamics, recurrent_modules
+
+__all__ = ["Selection", "select"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some recurrent layers of a module.
+
+    Attributes:
+        module: the module.
+        stacks: the recurrent modules in it that hold the layers.
+        layers: the layers.
+    """
+
+    module: nn.Module
+    stacks: list[Stack]
+    layers: list[Dynamics]
+
+    def whole(self) -> "Selection":
+        """The same with all layers of the modules that hold the chosen ones."""
+        return replace(self, layers=[part for stack in self.stacks for part in stack.parts])
+
+    def only(self, layers: Iterable[Dynamics]) -> "Selection":
+        """The same with some of the layers alone."""
+        kept = list(layers)
+        stacks = [stack for stack in self.stacks if any(part in kept for part in stack.parts)]
+        return replace(self, stacks=stacks, layers=kept)
+
+    @contextmanager
+    def opened(self, generator: torch.Generator) -> Iterator[None]:
+        """A block of work on the module, which is put back as it was.
+
+        The module is in evaluation mode and in its parameters' own precision, no gradient is taken, and the global
+        random state is seeded from `generator`.
+
+        Raises:
+            TypeError: parameters are in half precision.
+            ValueError: parameters hold NaN or infinity, or no values that can be worked with.
+        """
+        for part in (part for stack in self.stacks for part in stack.parts):
+            _check_parameters(part)
+        device = self.stacks[0].parameters()[0].device.type
+        with (
+            undisturbed(self.module, generator),
+            torch.inference_mode(False),
+            torch.no_grad(),
+            torch.autocast(device, enabled=False),
+        ):
+            yield
+
+    def batches(self, inputs: Any, size: int, generator: torch.Generator, *, endless: bool) -> Iterator[Any]:
+        """What `inputs` has for the module, in batches."""
+        return batches(self.module, self.stacks, inputs, size, generator, endless=endless)
+
+    def received(self, batch: Any, generator: torch.Generator) -> list[Sequences]:
+        """What each of the recurrent modules receives of a batch."""
+        return received(self.module, self.stacks, batch, generator)
+
+    def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> list[Tensor]:
+        """`n` states that prefixes of the sequences in batches lead to, in each stack, (n, S)."""
+        return reach_many(self.stacks, (self.received(batch, generator) for batch in drawn), n, generator)
+
+
+def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
+    """The layers of a module that are called by name, or all.
+
+    Args:
+        module: the module.
+        layers: names as `multistable.dynamics.dynamics` lists them; a name stands for all that lies under it. What lies
+            under none is not looked at.
+
+    Raises:
+        TypeError: `module` is not an `nn.Module`, or the layers are not named.
+        ValueError: nothing in `module` is recurrent, or a name is no layer's.
+    """
+    found = recurrent_modules(module)
+    if layers is None:
+        stacks = [Stack(*one) for one in found]
+        return Selection(module, stacks, []).whole()
+    names = [layers] if isinstance(layers, str) else list(layers)
+    if not names:
+        raise ValueError("layers must name at least one layer, got none")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"layers must hold names, got {type(name).__name__}")
+    stacks = [Stack(*one) for one in found if any(_may_hold(one[0], name) for name in names)]
+    parts = [part for stack in stacks for part in stack.parts]
+    for name in names:
+        if not any(_lies_under(part.name, name) for part in parts):
+            known = ", ".join(repr(part.name) for part in dynamics(module))
+            raise ValueError(f"layers must name recurrent layers ({known}), got {name!r}")
+    chosen = [part for part in parts if any(_lies_under(part.name, name) for name in names)]
+    return Selection(module, stacks, []).only(chosen)
+
+
+def _may_hold(module: str, layer: str) -> bool:
+    """Whether a module of one name may have layers that lie under another."""
+    return not module or _lies_under(module, layer) or _lies_under(layer, module)
+
+
+def _lies_under(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def _check_parameters(layer: Dynamics) -> None:
+    """Raise unless all parameters are finite and in single or double precision."""
+    for parameter in layer.parameters():
+        if parameter.dtype not in (torch.float32, torch.float64):
+            raise TypeError(
+                f"parameters of {layer.name!r} must be float32 or float64, got {parameter.dtype}: "
+                "half precision can't tell states apart at this tolerance"
+            )
+        if parameter.is_meta or parameter.is_inference():
+            kind = "meta" if parameter.is_meta else "inference"
+            raise ValueError(f"parameters of {layer.name!r} must be ordinary tensors, got {kind} tensors")
+        if not torch.isfinite(parameter).all():
+            raise ValueError(f"parameters of {layer.name!r} must be finite, got NaN or infinity")

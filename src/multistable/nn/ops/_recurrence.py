@@ -1,0 +1,131 @@
+"""`Recurrence`: all that there is to know of a recurrence, and how it is run over sequences."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
+from multistable.nn.ops._rows import step_sizes
+
+__all__ = ["Recurrence", "Step"]
+
+Step = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(drive (B, G * H), h (B, H), weight_hh) -> h' (B, H), where the drive is W_ih x + b."""
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A recurrence. Called, it goes through sequences on the fast path; `reference` does the same in plain operations.
+
+    Attributes:
+        name: what it is called, also as torch's operator `multistable::<name>`.
+        gates: G, how many times H the rows of `weight_ih` are.
+        recurrent_shape: the shape of `weight_hh`, given H.
+        step: the formula of one step.
+        forward: (inputs (N, I), h (B, H), weight_ih, weight_hh, bias, rows in each step, states (N, H)) -> the gates
+            (N, G, H), in the form that `backward` takes. It fills `states` with those after each step.
+        backward: (a chunk of steps, weight_hh) -> what the chunk gives for the gradients of the gates before their
+            nonlinearity (N, G, H), and of weight_hh. It hands `after` on to `earlier`, step by step.
+    """
+
+    name: str
+    gates: int
+    recurrent_shape: Callable[[int], tuple[int, int]]
+    step: Step
+    forward: Forward
+    backward: Backward
+    _operator: Run = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_operator", as_operator(self.name, self.forward, self.backward))
+        object.__setattr__(self, "__module__", "multistable.nn.ops")
+
+    def __reduce__(self) -> str:
+        return self.name  # in that module: pickled and copied as a function is, by reference
+
+    def __call__(
+        self,
+        inputs: Tensor,
+        h: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias: Tensor | None = None,
+        batch_sizes: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Go through sequences, on the fast path.
+
+        Args:
+            inputs: (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes.
+            h: the states to start from, (B, H).
+            weight_ih: (G * H, I).
+            weight_hh: of the shape `recurrent_shape(H)`.
+            bias: (G * H,).
+            batch_sizes: those of a `PackedSequence`, on the CPU.
+
+        Returns:
+            The states after each step, (T, B, H) or (N, H), and the last state of each sequence, (B, H).
+
+        Raises:
+            TypeError: the type is not a floating-point one.
+            ValueError: shapes, types or devices do not fit together.
+            NotImplementedError: a second or forward-mode derivative is asked for.
+        """
+        self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
+        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
+
+    def reference(
+        self,
+        inputs: Tensor,
+        h: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias: Tensor | None = None,
+        batch_sizes: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The same as a loop over `step`: slow, and differentiable as often as one likes."""
+        drive = F.linear(inputs, weight_ih, bias)
+        states, ended = [], []
+        for now in drive.flatten(0, -2).split(step_sizes(inputs, batch_sizes)):
+            ended.append(h[len(now) :])
+            h = self.step(now, h[: len(now)], weight_hh)
+            states.append(h)
+        return torch.cat(states).view(*inputs.shape[:-1], -1), torch.cat([h, *ended[::-1]])
+
+    def _check(
+        self,
+        inputs: Tensor,
+        h: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias: Tensor | None,
+        batch_sizes: Tensor | None,
+    ) -> None:
+        """Raise unless the arguments fit together."""
+        rank = 3 if batch_sizes is None else 2
+        if inputs.dim() != rank or inputs.shape[0] == 0:
+            form = "(T, B, I)" if batch_sizes is None else "(N, I) with batch_sizes"
+            raise ValueError(
+                f"inputs of {self.name} must be {form} of at least one step, got shape {tuple(inputs.shape)}"
+            )
+        batch = inputs.shape[1] if batch_sizes is None else batch_sizes[0]
+        if h.dim() != 2 or h.shape[0] != batch:
+            raise ValueError(f"h of {self.name} must be ({int(batch)}, H), got shape {tuple(h.shape)}")
+        hidden_size = h.shape[1]
+        for argument, given, shape in (
+            ("weight_ih", weight_ih, (self.gates * hidden_size, inputs.shape[-1])),
+            ("weight_hh", weight_hh, self.recurrent_shape(hidden_size)),
+            ("bias", bias, (self.gates * hidden_size,)),
+        ):
+            if given is not None and given.shape != shape:
+                raise ValueError(f"{argument} of {self.name} must be {shape}, got shape {tuple(given.shape)}")
+        for argument, given in (("inputs", inputs), ("h", h), ("weight_hh", weight_hh), ("bias", bias)):
+            if given is not None and (given.dtype != weight_ih.dtype or given.device != weight_ih.device):
+                raise ValueError(
+                    f"{argument} of {self.name} must have weight_ih's dtype and device ({weight_ih.dtype}, "
+                    f"{weight_ih.device}), got {given.dtype}, {given.device}"
+                )
+        if not weight_ih.is_floating_point():
+            raise TypeError(f"weight_ih of {self.name} must be of a floating-point type, got {weight_ih.dtype}")
