@@ -1,6 +1,6 @@
 """`portrait`: where trajectories go, how stable it is there, and what a finite horizon makes of it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,10 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from multistable._attractors import Attractors
 from multistable.plot._components import principal_components
 from multistable.plot._style import COLOURS, GREY, tidy
 from multistable.plot._traces import draw_trace, finish_traces
+
+if TYPE_CHECKING:
+    from multistable._attractors import Attractors
 
 __all__ = ["portrait"]
 
@@ -37,7 +39,7 @@ _SHORT = 0.25  # a move is short if it is below this share of how far its trajec
 _FLAT = 0.05  # the least height of what is shown, as a share of its width
 
 
-def portrait(found: Attractors) -> Figure:
+def portrait(found: "Attractors") -> Figure:
     """Trajectories and attractors, spectra, and VAA with the residual on the way.
 
     On the left, the recorded states and the attractors in their first two principal components. A trajectory has the
@@ -76,7 +78,7 @@ def portrait(found: Attractors) -> Figure:
     return figure
 
 
-def _draw_states(axes: Axes, found: Attractors) -> None:
+def _draw_states(axes: Axes, found: "Attractors") -> None:
     k, n, size = found.trajectory.shape
     states = [one.state.reshape(-1, size) for one in found.attractors]
     points, shares = principal_components(torch.cat([found.trajectory.flatten(0, 1), *states]).cpu())
@@ -97,7 +99,7 @@ def _draw_states(axes: Axes, found: Attractors) -> None:
     tidy(axes)
 
 
-def _draw_trajectories(axes: Axes, found: Attractors, way: _Points, attractors: list[_Points]) -> None:
+def _draw_trajectories(axes: Axes, found: "Attractors", way: _Points, attractors: list[_Points]) -> None:
     kinds, labels = np.array(found.kinds), np.array(found.labels)
     goes = np.isin(kinds, ("equilibrium", "cycle"))
     colours = np.array([_colour(label) if known else GREY for label, known in zip(labels, goes, strict=True)])
@@ -116,7 +118,7 @@ def _draw_trajectories(axes: Axes, found: Attractors, way: _Points, attractors: 
             axes.plot(*way[-1, kinds == kind].T, zorder=4, **style)
 
 
-def _settles(found: Attractors) -> NDArray[np.bool_]:
+def _settles(found: "Attractors") -> NDArray[np.bool_]:
     """Which trajectories make but short moves between the last states recorded, so that lines say how they go."""
     moves = found.trajectory.diff(dim=0).norm(dim=2)
     extent = (found.trajectory - found.trajectory.mean(0)).norm(dim=2).amax(0)
@@ -124,7 +126,7 @@ def _settles(found: Attractors) -> NDArray[np.bool_]:
     return settles
 
 
-def _draw_spectra(axes: Axes, found: Attractors) -> None:
+def _draw_spectra(axes: Axes, found: "Attractors") -> None:
     angles = np.linspace(0, 2 * np.pi, 361)
     axes.plot(np.cos(angles), np.sin(angles), color=_DARK, linewidth=0.8)
     jacobians = [(place, one.jacobian) for place, one in enumerate(found.attractors) if one.jacobian is not None]
@@ -144,7 +146,7 @@ def _draw_spectra(axes: Axes, found: Attractors) -> None:
     tidy(axes)
 
 
-def _draw_way(scores: Axes, residuals: Axes, found: Attractors) -> None:
+def _draw_way(scores: Axes, residuals: Axes, found: "Attractors") -> None:
     draw_trace(scores, residuals, found.trace, _DARK, "VAA")
     scores.axhline(found.certified, **_CERTIFIED)
     finish_traces(scores, residuals)
@@ -154,7 +156,7 @@ def _draw_way(scores: Axes, residuals: Axes, found: Attractors) -> None:
     residuals.locator_params(axis="y", numticks=5)
 
 
-def _legend(found: Attractors) -> list[Line2D]:
+def _legend(found: "Attractors") -> list[Line2D]:
     """An entry for each kind of attractor and of trajectory that there is, and for the dashed line."""
     handles = []
     for kind, many in (("equilibrium", "equilibria"), ("cycle", "cycles")):

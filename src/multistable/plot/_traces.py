@@ -1,17 +1,20 @@
 """`traces`: VAA and residual against the horizon."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from multistable._measure import Trace
 from multistable.plot._style import palette, tidy
+
+if TYPE_CHECKING:
+    from multistable._measure import Trace
 
 __all__ = ["draw_trace", "finish_traces", "traces"]
 
 
-def traces(named: Mapping[str, Trace]) -> Figure:
+def traces(named: Mapping[str, "Trace"]) -> Figure:
     """VAA and residual against the horizon, a line for each trace.
 
     Args:
@@ -29,7 +32,7 @@ def traces(named: Mapping[str, Trace]) -> Figure:
     return figure
 
 
-def draw_trace(scores: Axes, residuals: Axes, trace: Trace, colour: str, name: str) -> None:
+def draw_trace(scores: Axes, residuals: Axes, trace: "Trace", colour: str, name: str) -> None:
     """A trace in the two panels."""
     scores.plot(trace.horizons, trace.vaa, "o-", color=colour, label=name, markersize=4)
     residuals.plot(trace.horizons, trace.residual, "o-", color=colour, markersize=4)
