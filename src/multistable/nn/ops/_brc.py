@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.nn.ops._recurrence import Recurrence
-from multistable.nn.ops._steps import Steps
+from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["brc", "brc_reference", "brc_step"]
 
@@ -27,16 +27,9 @@ def brc_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     return after
 
 
-def _forward(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None,
-    sizes: list[int],
-    states: Tensor,
-) -> Tensor:
+def _forward(given: Given) -> Tensor:
     """Fill the states (N, H); the gates (N, 3, H): c, a / 2 and the candidate."""
+    inputs, h, weight_ih, weight_hh, bias, sizes, states = given
     # a = 1 + tanh(z) = 2 sigmoid(2 z), so that with z doubled one sigmoid serves both gates.
     twice_a = weight_ih.new_tensor([1, 2, 1])[:, None].expand(3, h.shape[1])
     weight_hh = weight_hh * twice_a[:2]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.nn.ops._recurrence import Recurrence
-from multistable.nn.ops._steps import Steps
+from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["gru", "gru_reference", "gru_step", "gru_weights"]
 
@@ -46,16 +46,9 @@ def gru_weights(weight_ih: Tensor, bias_ih: Tensor | None, bias_hh: Tensor | Non
     return weight, torch.cat([bias_ih[:r_and_z] + bias_hh[:r_and_z], bias_hh[r_and_z:], bias_ih[r_and_z:]])
 
 
-def _forward(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None,
-    sizes: list[int],
-    states: Tensor,
-) -> Tensor:
+def _forward(given: Given) -> Tensor:
     """Fill the states (N, H); the gates (N, 4, H): r, z, m and n."""
+    inputs, h, weight_ih, weight_hh, bias, sizes, states = given
     hidden_size = h.shape[1]
     recurrent = weight_hh.t()
     gates = F.linear(inputs, weight_ih, bias)

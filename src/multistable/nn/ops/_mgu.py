@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.nn.ops._recurrence import Recurrence
-from multistable.nn.ops._steps import Steps
+from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["mgu", "mgu_reference", "mgu_step"]
 
@@ -25,16 +25,9 @@ def mgu_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     return (1 - f) * h + f * (drive_h + F.linear(f * h, u_h)).tanh()
 
 
-def _forward(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None,
-    sizes: list[int],
-    states: Tensor,
-) -> Tensor:
+def _forward(given: Given) -> Tensor:
     """Fill the states (N, H); the gates (N, 2, H): f and the candidate."""
+    inputs, h, weight_ih, weight_hh, bias, sizes, states = given
     gates = F.linear(inputs, weight_ih, bias)
     u_f, u_h = weight_hh.t().chunk(2, 1)
     steps = (part.split(sizes) for part in (*gates.chunk(2, 1), states))

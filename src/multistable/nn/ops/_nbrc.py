@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.nn.ops._recurrence import Recurrence
-from multistable.nn.ops._steps import Steps
+from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["nbrc", "nbrc_reference", "nbrc_step"]
 
@@ -26,16 +26,9 @@ def nbrc_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     return c * h + (1 - c) * (drive_h + a * h).tanh()
 
 
-def _forward(
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None,
-    sizes: list[int],
-    states: Tensor,
-) -> Tensor:
+def _forward(given: Given) -> Tensor:
     """Fill the states (N, H); the gates (N, 3, H): c, a / 2 and the candidate."""
+    inputs, h, weight_ih, weight_hh, bias, sizes, states = given
     hidden_size = h.shape[1]
     # a = 1 + tanh(z) = 2 sigmoid(2 z), so that with z doubled one sigmoid serves both gates.
     twice_a = weight_ih.new_tensor([1, 2, 1]).repeat_interleave(hidden_size)[:, None]

@@ -9,12 +9,12 @@ from torch import Tensor
 from torch.library import custom_op
 
 from multistable.nn.ops._rows import chunks, last_rows, step_sizes, with_gradients
-from multistable.nn.ops._steps import Steps
+from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["Backward", "Forward", "Run", "as_operator"]
 
 Run = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None], tuple[Tensor, Tensor]]
-Forward = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, list[int], Tensor], Tensor]
+Forward = Callable[[Given], Tensor]
 Backward = Callable[[Steps, Tensor], tuple[Tensor, Tensor]]
 
 _SCHEMA = (
@@ -83,7 +83,7 @@ def _scan(
     states = inputs.new_empty(*inputs.shape[:-1], h.shape[1])
     rows = states.flatten(0, -2)
     with torch.autocast(inputs.device.type, enabled=False):
-        gates = forward(inputs.flatten(0, -2), h, weight_ih, weight_hh, bias, sizes, rows)
+        gates = forward(Given(inputs.flatten(0, -2), h, weight_ih, weight_hh, bias, sizes, rows))
     return states, rows[last_rows(sizes, rows.device)], gates
 
 

@@ -25,8 +25,8 @@ class Recurrence:
         gates: G, how many times H the rows of `weight_ih` are.
         recurrent_shape: the shape of `weight_hh`, given H.
         step: the formula of one step.
-        forward: (inputs (N, I), h (B, H), weight_ih, weight_hh, bias, rows in each step, states (N, H)) -> the gates
-            (N, G, H), in the form that `backward` takes. It fills `states` with those after each step.
+        forward: fills `states` of what it is given with those after each step, and returns the gates (N, G, H), in the
+            form that `backward` takes.
         backward: (a chunk of steps, weight_hh) -> what the chunk gives for the gradients of the gates before their
             nonlinearity (N, G, H), and of weight_hh. It hands `after` on to `earlier`, step by step.
     """

@@ -1,11 +1,33 @@
-"""A chunk of steps, as a backward pass sees it."""
+"""What the passes of a recurrence are given: all steps forwards, a chunk of them backwards."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["Steps"]
+__all__ = ["Given", "Steps"]
+
+
+class Given(NamedTuple):
+    """What a pass forwards is given.
+
+    Attributes:
+        inputs: the rows of all steps, (N, I).
+        h: the states to start from, (B, H).
+        weight_ih: (G * H, I).
+        weight_hh: the recurrent weights.
+        bias: (G * H,), if any.
+        sizes: how many rows each step has.
+        states: where the states after each step go, (N, H).
+    """
+
+    inputs: Tensor
+    h: Tensor
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias: Tensor | None
+    sizes: list[int]
+    states: Tensor
 
 
 class Steps(NamedTuple):
