@@ -131,11 +131,11 @@ def _look_at(layer: Dynamics, s: Tensor, u: Tensor, horizon: int, tol: float) ->
 
 
 def _attractors(outcome: Outcome) -> tuple[tuple[Attractor, ...], tuple[int, ...]]:
-    """The attractors, and the place among them of each state's."""
+    """The attractors, and for each state the place of its own among them."""
     members: dict[tuple[str, int], list[int]] = {}
     for row, (kind, root) in enumerate(zip(outcome.kinds, outcome.roots.tolist(), strict=True)):
         if kind == "chaos" or root >= 0:
-            # What is slow and has a root is on its way to an equilibrium.
+            # A slow state with a root is still on its way to an equilibrium.
             members.setdefault(("equilibrium" if kind == "slow" else kind, root), []).append(row)
     groups = sorted(members.items(), key=lambda item: -len(item[1]))
     labels = [-1] * len(outcome.kinds)

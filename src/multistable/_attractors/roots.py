@@ -78,7 +78,7 @@ class Equilibria:
         return numbers
 
     def _number(self, roots: Tensor) -> Tensor:
-        """The numbers of equilibria, of which some may be new; -1 for what is none by its own Jacobian."""
+        """The numbers of equilibria, some of which may be new; -1 where the point's own Jacobian shows that it is none."""
         new = _first_of_groups(roots[self._known(roots) < 0])
         if len(new) > 0:
             factors = factors_of(return_jacobians(self._layer, new[None], self._u))
@@ -88,7 +88,7 @@ class Equilibria:
         return self._known(roots)
 
     def _known(self, roots: Tensor) -> Tensor:
-        """The numbers of those that are known, -1 for the others."""
+        """The numbers of the points that are known already, -1 for the others."""
         if len(self.points) == 0:
             return torch.full((len(roots),), -1, device=roots.device)
         nearest = closeness(roots, self.points).min(1)
@@ -107,7 +107,7 @@ class Equilibria:
 
 
 def _first_of_groups(points: Tensor) -> Tensor:
-    """Of points that lie together the first, (P, S) -> (Q, S)."""
+    """The first of each group of points that lie together, (P, S) -> (Q, S)."""
     return points[(closeness(points, points) < SAME).long().argmax(1).unique()] if len(points) > 0 else points
 
 

@@ -101,7 +101,7 @@ class Search:
         return self._outcome()
 
     def _advance(self, s: Tensor, time: int) -> None:
-        """Take the states of those that are followed, and record all while all are known."""
+        """Take over the states of those that are followed, and record all as long as all are known."""
         if not torch.isfinite(s).all():
             raise FloatingPointError(
                 f"states of {self._layer.name or 'the network'} are no longer finite after {time} steps under a "
@@ -121,7 +121,7 @@ class Search:
             self._recorded.append((time, states, moved.norm(dim=1).max().item()))
 
     def _merge(self) -> None:
-        """Follow only the first of those that are together."""
+        """Of trajectories that have met, follow only the first."""
         s = self._states[self._rows]
         first = (closeness(s, s) < _MERGED).long().argmax(1)
         while not torch.equal(first, first[first]):
@@ -142,7 +142,7 @@ class Search:
                 self._find_chaos(window)
 
     def _find_equilibria(self, window: Tensor, time: int) -> Tensor:
-        """Decide for those that go to a stable equilibrium; which are left."""
+        """Decide which trajectories go to a stable equilibrium; returns which are left."""
         numbers = self._equilibria.search(window[0])
         which = (numbers >= 0).nonzero()[:, 0]
         which = which[self._equilibria.radii[numbers[which]] < STABLE]
@@ -166,7 +166,7 @@ class Search:
         return self._decide(which[decided], "equilibrium")
 
     def _find_cycles(self, window: Tensor) -> Tensor:
-        """Decide for those that go to a stable cycle; which are left."""
+        """Decide which go to a stable cycle; returns which are left."""
         back = (window[-1] - window[:-1]).norm(dim=2).flip(0)  # how far each is from itself 1, 2, ... steps before
         nearest, farthest = back.min(0).values, back.max(0).values
         periods = 1 + (back <= 4 * nearest).long().argmax(0)
@@ -190,7 +190,7 @@ class Search:
         return len(self._cycles) - 1
 
     def _find_chaos(self, window: Tensor) -> None:
-        """Decide for those along which a small displacement grows."""
+        """Decide along which a small displacement grows."""
         which = ((window[-1] - window[-2]).norm(dim=1) > _CHAOS_MOVES).nonzero()[:, 0]
         if len(which) == 0:
             return
@@ -202,7 +202,7 @@ class Search:
         self._decide(which[grows], "chaos")
 
     def _find_drift(self) -> Tensor:
-        """Decide for those that have become large without slowing down; which are left."""
+        """Decide which have become large without slowing down; returns which are left."""
         if len(self._sizes) < 3:
             return self._decide(self._rows[:0], "drift")
         first, second, third = (sizes[self._rows] for sizes in self._sizes[-3:])
@@ -210,7 +210,7 @@ class Search:
         return self._decide(grows.nonzero()[:, 0], "drift")
 
     def _decide(self, which: Tensor, kind: Kind) -> Tensor:
-        """Follow some of the trajectories no longer; which are left."""
+        """Stop following some of the trajectories; returns which are left."""
         for row in self._rows[which].tolist():
             self._kinds[row] = kind
         left = torch.ones(len(self._rows), dtype=torch.bool, device=which.device)
@@ -221,7 +221,7 @@ class Search:
     def _outcome(self) -> Outcome:
         roots = self._roots[self._leader]
         kinds = [self._kinds[leader] for leader in self._leader.tolist()]
-        # Slow are also those that would still be on their way to an equilibrium that others go to.
+        # States that would still be on their way to an equilibrium that others go to are slow, too.
         late = (self._arrival[self._leader] > self._horizon).tolist()
         going = Counter(root for kind, root in zip(kinds, roots.tolist(), strict=True) if kind == "equilibrium")
         for row, root in enumerate(roots.tolist()):

@@ -18,7 +18,7 @@ __all__ = ["draw_constant", "score"]
 def score(
     selection: Selection, reached: Sequence[Tensor], horizon: int, tol: float, generator: torch.Generator
 ) -> Multistability:
-    """Hold constant inputs from reached states on, and score the states.
+    """Hold constant inputs, starting from the reached states, and score where they lead.
 
     Args:
         selection: the layers to score one by one, and the stacks that hold them.
@@ -41,7 +41,7 @@ def score(
             if part not in selection.layers:
                 continue
             if part in stack.layers[0]:
-                # The lowest layer alone is what it is in the stack, under the same constant input.
+                # Alone under the same constant input, the lowest layer does what it does in the stack.
                 alone = [(stack.split(state)[k], stack.split(moved)[k]) for state, moved in walk]
             else:
                 alone = _walk(part, stack.split(start)[k], draw_constant(part, generator), horizons)

@@ -1,4 +1,4 @@
-"""`Selection`: what a call of `measure`, `warmup` or `attractors` is about, and the frame in which it works."""
+"""`Selection`: the layers that a call of `measure`, `warmup` or `attractors` is about, and the context it works in."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,7 +42,7 @@ class Selection:
 
     @contextmanager
     def opened(self, generator: torch.Generator) -> Iterator[None]:
-        """A block of work on the module, which is put back as it was.
+        """Work on the module in this block; afterwards it is as it was.
 
         The module is in evaluation mode and in its parameters' own precision, no gradient is taken, and the global
         random state is seeded from `generator`.
@@ -67,7 +67,7 @@ class Selection:
         return batches(self.module, self.stacks, inputs, size, generator, endless=endless)
 
     def received(self, batch: Any, generator: torch.Generator) -> list[Sequences]:
-        """What each of the recurrent modules receives of a batch."""
+        """What each of the recurrent modules receives when the module is given a batch."""
         return received(self.module, self.stacks, batch, generator)
 
     def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> list[Tensor]:
@@ -76,12 +76,12 @@ class Selection:
 
 
 def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
-    """The layers of a module that are called by name, or all.
+    """The layers of a module with these names, or all of them.
 
     Args:
         module: the module.
-        layers: names as `multistable.dynamics.dynamics` lists them; a name stands for all that lies under it. What lies
-            under none is not looked at.
+        layers: names as `multistable.dynamics.dynamics` lists them; a name stands for all that lies under it. Modules
+            that hold none of them are not looked at.
 
     Raises:
         TypeError: `module` is not an `nn.Module`, or the layers are not named.

@@ -1,1 +1,1 @@
-"""What every part of the library uses: checks of arguments, randomness, progress, putting a module back."""
+"""What the whole library uses: checks of arguments, randomness, progress bars, restoring a module."""

@@ -10,7 +10,7 @@ __all__ = ["as_generator", "draw_seed", "forked_rng"]
 
 
 def as_generator(generator: torch.Generator | int | None) -> torch.Generator:
-    """A generator of its own: the one given, or one seeded with the integer given, or with torch's initial seed.
+    """The generator given, a new one seeded with the integer given, or a new one with torch's initial seed.
 
     Raises:
         TypeError: `generator` is none of these.
@@ -34,7 +34,7 @@ def draw_seed(generator: torch.Generator) -> int:
 
 @contextmanager
 def forked_rng(devices: Iterable[torch.device], generator: torch.Generator) -> Iterator[None]:
-    """Seed torch's global generators from `generator` for a block of foreign code, and put them back after it."""
+    """Seed torch's global generators from `generator` for a block of foreign code, and restore them after it."""
     cuda = [device for device in devices if device.type == "cuda"]
     seed = draw_seed(generator)
     with torch.random.fork_rng(devices=cuda):

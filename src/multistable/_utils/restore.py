@@ -1,4 +1,4 @@
-"""A user's module is put back as it was."""
+"""Leave a user's module as it was."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ __all__ = ["kept_on_failure", "undisturbed"]
 
 @contextmanager
 def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Run foreign code on `model`, and put back its training mode and buffers and the global random state.
+    """Run foreign code on `model`, then restore its training mode and buffers and the global random state.
 
     Within the block the model is in evaluation mode, so that dropout is off and no statistics are updated, and torch's
     global generators are seeded from `generator`.
@@ -34,7 +34,7 @@ def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
 
 @contextmanager
 def kept_on_failure(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Put the parameters back if the block raises, and their `.grad` in any case."""
+    """Restore the parameters if the block raises, and their `.grad` in any case."""
     values = [parameter.detach().clone() for parameter in parameters]
     gradients = [parameter.grad for parameter in parameters]
     try:

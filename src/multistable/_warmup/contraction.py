@@ -53,7 +53,7 @@ def excess_growth(rates: Tensor) -> Tensor:
 
 
 def _length(s: Tensor) -> Tensor:
-    """Of a displacement that the dtype resolves beside each state, (B, S) -> (B, 1)."""
+    """The length of a displacement that the dtype still resolves beside each state, (B, S) -> (B, 1)."""
     largest: Tensor = s.abs().amax(1, keepdim=True)
     length: Tensor = _SMALL * largest.clamp(min=1)
     return length

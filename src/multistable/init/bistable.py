@@ -18,7 +18,7 @@ _FORGET_BIAS = 1.0  # the usual one; its negative makes the input gate one minus
 
 
 class _Cell(NamedTuple):
-    """What a cell type has where.
+    """Where a cell type keeps what.
 
     Attributes:
         candidate: the place of the candidate.
@@ -131,7 +131,7 @@ def _set(layer: Direction, gain: float, units: int, free_gates: bool) -> None:
 
 
 def _set_time_constant(layer: Direction, time_constant: float, units: int) -> None:
-    """Let the gates be 1 - 1 / t, which keeps the state, and 1 / t, without input."""
+    """Without input, let the gate that keeps the state be 1 - 1 / t, and the one that takes up the candidate 1 / t."""
     cell = _cell(layer)
     logit = math.log(time_constant - 1)
     for gate, bias in ((cell.keeps, logit), (cell.takes, -logit)):
@@ -140,7 +140,7 @@ def _set_time_constant(layer: Direction, time_constant: float, units: int) -> No
 
 
 def _set_bias(layer: Direction, gate: int, units: int, value: float) -> None:
-    """Make the biases of a gate add up to `value`: one holds it, and the other, where there are two, is zero."""
+    """Make the biases of a gate add up to `value`: where there are two, the second is zero."""
     for bias in layer.biases():
         bias.split(layer.hidden_size)[gate][:units] = value
         value = 0.0

@@ -86,7 +86,7 @@ class Call:
         return _match("hx", hx, like).unbind()
 
     def turn(self, data: Tensor) -> Tensor:
-        """Turn each sequence around."""
+        """Reverse each sequence."""
         if self.batch_sizes is None:
             return data.flip(0)
         return data.index_select(0, _turned_rows(self.batch_sizes).to(data.device))
@@ -109,7 +109,7 @@ class Call:
 
 
 def _turned_rows(batch_sizes: Tensor) -> Tensor:
-    """For each row of packed sequences the row that it changes places with when each sequence is turned around."""
+    """For each row of packed sequences, the row it swaps places with when every sequence is reversed."""
     sequences = torch.arange(int(batch_sizes[0]), device="cpu")
     position = torch.cat([sequences[:size] for size in batch_sizes.tolist()])
     step = torch.arange(len(batch_sizes), device="cpu").repeat_interleave(batch_sizes)
@@ -119,7 +119,7 @@ def _turned_rows(batch_sizes: Tensor) -> Tensor:
 
 
 def _match(name: str, value: Tensor, like: Tensor) -> Tensor:
-    """`value` in the dtype of the weights, which autocast may have made it lose; raise unless it is like them."""
+    """`value` in the dtype of the weights where autocast has changed it; raise unless it is otherwise like them."""
     if value.device != like.device:
         raise ValueError(f"RNN {name} device ({value.device}) does not match weight device ({like.device})")
     if value.dtype == like.dtype:

@@ -26,7 +26,7 @@ class Weights(NamedTuple):
     hr: Tensor | None = None
 
     def flat(self) -> list[Tensor]:
-        """Those that are there."""
+        """Those that are not None."""
         return [weight for weight in self if weight is not None]
 
 
@@ -101,7 +101,7 @@ class Direction:
         return gates
 
     def biases(self) -> list[Tensor]:
-        """The same of the biases, if there are any."""
+        """The biases in the same way, if there are any."""
         return [self.values(name) for name in self.bias_names]
 
 

@@ -85,7 +85,7 @@ class RecurrentLayer(nn.Module):
         """Do nothing: there is no layout of the parameters to restore. Kept for code that was written for `nn.GRU`."""
 
     def weights(self, suffix: str) -> Weights:
-        """What the parameters are whose names end in `suffix`, such as `"_l0_reverse"`."""
+        """The weights of the layer and direction whose parameter names end in `suffix`, such as `"_l0_reverse"`."""
         bias = getattr(self, f"bias{suffix}") if self.bias else None
         return Weights(getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}"), bias)
 
@@ -138,7 +138,7 @@ class RecurrentLayer(nn.Module):
                 outputs.append(call.turn(output) if reverse else output)
                 lasts.append(last)
             data = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-        # What the backward pass keeps is not given away: the caller may write into the output, as into nn.GRU's.
+        # Return a copy of what the backward pass keeps: callers may write into the output, as into nn.GRU's.
         data = data.clone() if data.requires_grad and data is outputs[0] else data
         return call.pack(data), call.unsort(torch.stack(lasts))
 

@@ -17,7 +17,7 @@ State = Tensor | tuple[Tensor, ...]
 
 
 class DoubleLayer(nn.Module):
-    """Layers that are each two side by side, of which `multistable.warmup` touches the first alone.
+    """Layers made of two parts side by side, of which `multistable.warmup` changes only the first.
 
     The double layer of Lambrechts et al. 2023 (arXiv:2106.01001): both parts of a layer receive the same input, and
     their outputs and states are concatenated, the first part's before the second's. The first part remembers after a
@@ -97,7 +97,7 @@ class DoubleLayer(nn.Module):
             part.reset_parameters()
 
     def flatten_parameters(self) -> None:
-        """Do for each part what its type does: torch's lay their parameters out for cuDNN."""
+        """Call it on each part: torch's layers lay out their parameters for cuDNN."""
         for part in [*self.first, *self.second]:
             part.flatten_parameters()
 
@@ -181,7 +181,7 @@ class DoubleLayer(nn.Module):
 
 
 def _like(sequences: TensorOrPacked, data: Tensor) -> TensorOrPacked:
-    """Other data in the form of `sequences`."""
+    """`data` in the form of `sequences`."""
     if not isinstance(sequences, PackedSequence):
         return data
     # Not by _replace, which torch.compile does not get right.

@@ -17,7 +17,7 @@ class Projection(NamedTuple):
 
 
 def principal_components(points: Tensor) -> Projection:
-    """Points (P, S) in their first two principal components; of one-dimensional ones the second is zero.
+    """Points (P, S) in their first two principal components; for one-dimensional points the second is zero.
 
     Each axis points to where its largest entry is positive. Where all points coincide, the shares are zero.
     """

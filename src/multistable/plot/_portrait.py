@@ -119,7 +119,7 @@ def _draw_trajectories(axes: Axes, found: "Attractors", way: _Points, attractors
 
 
 def _settles(found: "Attractors") -> NDArray[np.bool_]:
-    """Which trajectories make but short moves between the last states recorded, so that lines say how they go."""
+    """Which trajectories make only short moves between the last recorded states, so that a line shows their path."""
     moves = found.trajectory.diff(dim=0).norm(dim=2)
     extent = (found.trajectory - found.trajectory.mean(0)).norm(dim=2).amax(0)
     settles: NDArray[np.bool_] = (moves[-3:] <= _SHORT * extent).all(0).cpu().numpy()
@@ -181,5 +181,5 @@ def _rounded(steps: float) -> str:
 
 
 def _colour(place: int) -> str:
-    """Of the attractor at a place; where there are many, colours come again."""
+    """The colour of the attractor at a place; colours repeat where there are many."""
     return COLOURS[place % len(COLOURS)]

@@ -16,13 +16,13 @@ COLOURS = (
 
 
 def palette(count: int) -> list[str]:
-    """Colours for lines, the first of them grey; where there are many, they come again."""
+    """Colours for lines, the first of them grey; they repeat where there are many."""
     colours = (GREY, *COLOURS)
     return [colours[place % len(colours)] for place in range(count)]
 
 
 def tidy(*panels: Axes) -> None:
-    """Lay a faint grid, and leave open what frames a panel at the top and to the right."""
+    """Draw a faint grid, and no frame at the top and on the right."""
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)

@@ -29,7 +29,7 @@ def gru_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
 
 
 def gru_weights(weight_ih: Tensor, bias_ih: Tensor | None, bias_hh: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """`weight_ih` and `bias` for `gru` of those of `nn.GRU`, whose `weight_hh` is as it should be.
+    """`weight_ih` and `bias` for `gru`, made of those of an `nn.GRU`; its `weight_hh` serves as it is.
 
     Args:
         weight_ih: (3 H, I).

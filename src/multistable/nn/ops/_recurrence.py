@@ -1,4 +1,4 @@
-"""`Recurrence`: all that there is to know of a recurrence, and how it is run over sequences."""
+"""`Recurrence`: everything there is to know about a recurrence, and how to run it over sequences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ class Recurrence:
         bias: Tensor | None = None,
         batch_sizes: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The same as a loop over `step`: slow, and differentiable as often as one likes."""
+        """The same as a loop over `step`: slow, and differentiable any number of times."""
         drive = F.linear(inputs, weight_ih, bias)
         states, ended = [], []
         for now in drive.flatten(0, -2).split(step_sizes(inputs, batch_sizes)):

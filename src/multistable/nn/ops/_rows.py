@@ -29,7 +29,7 @@ def last_rows(sizes: list[int], device: torch.device) -> Tensor:
 
 
 def with_gradients(states: Tensor, of_states: Tensor | None, of_last: Tensor | None, sizes: list[int]) -> Tensor:
-    """What reaches each state directly from the loss, (N, H), in memory of its own."""
+    """The gradient that reaches each state directly from the loss, (N, H), in memory of its own."""
     if of_states is None:
         delta = torch.zeros_like(states)
     else:
