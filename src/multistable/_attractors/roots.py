@@ -78,7 +78,7 @@ class Equilibria:
         return numbers
 
     def _number(self, roots: Tensor) -> Tensor:
-        """The numbers of equilibria, some of which may be new; -1 where the point's own Jacobian shows that it is none."""
+        """The numbers of equilibria, some of which may be new; -1 for a point that its own Jacobian shows is none."""
         new = _first_of_groups(roots[self._known(roots) < 0])
         if len(new) > 0:
             factors = factors_of(return_jacobians(self._layer, new[None], self._u))
