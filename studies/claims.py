@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from comparisons import Tally, by_cell, vaa_before
+from comparisons import Claim, Tally, by_cell, vaa_before
 from markdown_table import grid, percent
 from runs import Runs, across
 
-Claims = Mapping[str, Callable[[Runs], Tally]]
-"""What some runs say of each claim."""
+Claims = Mapping[str, Claim]
 
 WARMED_UP = ("warmup", "double+warmup")
 
@@ -16,7 +15,7 @@ WARMED_UP = ("warmup", "double+warmup")
 def verdicts(found: Sequence[Runs], claims: Claims) -> str:
     """The verdicts, section by section, with the cases for and against."""
 
-    def verdict(claim: Callable[[Runs], Tally]) -> Callable[[Runs], str]:
+    def verdict(claim: Claim) -> Callable[[Runs], str]:
         return lambda runs: _shown(claim(runs))
 
     return across(found, {name: verdict(claim) for name, claim in claims.items()})

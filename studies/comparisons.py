@@ -1,7 +1,7 @@
 """What can be said of runs side by side: when each learned, which of two is better, and what VAA did meanwhile."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import comb, inf
 from statistics import correlation
@@ -15,6 +15,9 @@ MOVED = 0.05
 """By how much VAA must change for it to have risen or fallen."""
 
 Pair = tuple[Run, Run]
+When = Callable[[Run], float | None]
+"""When a run has learned; None if it never has."""
+Value = Callable[[Run], float]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Tally:
         if sign_test(most, len(self.support) + len(self.against)) >= 0.05:
             return "open"
         return "supported" if len(self.support) == most else "contradicted"
+
+
+Claim = Callable[[Sequence[Run]], Tally]
+"""What some runs say of it."""
 
 
 def cell_of(config: Config) -> str:
@@ -97,24 +104,36 @@ def pairs(runs: Sequence[Run], variant: str, other: str) -> list[Pair]:
     return [(run, match) for run, match in found if match is not None and variant_of(run.config) == variant]
 
 
-def learned(found: Iterable[Pair], at_least: int, when: Callable[[Run], float | None] = learned_at) -> list[Pair]:
-    """The pairs of which one or both have learned, as `at_least` says; by default as `learned_at` has it."""
-    return [pair for pair in found if sum(when(run) is not None for run in pair) >= at_least]
+def learned(found: Iterable[Pair], count: Collection[int], when: When = learned_at) -> list[Pair]:
+    """The pairs of which so many have learned; by default as `learned_at` has it."""
+    return [pair for pair in found if sum(when(run) is not None for run in pair) in count]
 
 
-def earlier(found: Iterable[Pair], when: Callable[[Run], float | None] = learned_at) -> Tally:
-    """Whether the first of each pair learned earlier; one that never did is later than any."""
-    return larger(found, lambda run: -_or_never(when(run)))
+def beside(
+    one: str, other: str, value: Callable[[Run], float], count: Collection[int], when: When = learned_at
+) -> Claim:
+    """Whether a variant has a larger value than another, in the pairs of which so many have learned."""
+
+    def tally(runs: Sequence[Run]) -> Tally:
+        found = learned(pairs(runs, one, other), count, when)
+        return _tally((cell_of(first.config), _compared(value(first), value(second))) for first, second in found)
+
+    return tally
 
 
-def smaller_error(found: Iterable[Pair]) -> Tally:
-    """Whether the first of each pair has the smaller test error."""
-    return larger(found, lambda run: -error(run))
+def soon(when: When) -> Value:
+    """The larger, the earlier a run learned; one that never did is later than any."""
+
+    def value(run: Run) -> float:
+        at = when(run)
+        return -inf if at is None else -at
+
+    return value
 
 
-def larger(found: Iterable[Pair], value: Callable[[Run], float]) -> Tally:
-    """Whether the first of each pair has the larger value."""
-    return _tally((cell_of(run.config), _compared(value(run), value(other))) for run, other in found)
+def exact(run: Run) -> float:
+    """The larger, the smaller the test error."""
+    return -error(run)
 
 
 def risen(runs: Iterable[Run]) -> Tally:
@@ -146,10 +165,6 @@ def sign_test(most: int, cases: int) -> float:
     """The probability that a fair coin falls on one of its sides `most` times or more often; at most 1."""
     sides = 2 * sum(comb(cases, count) for count in range(most, cases + 1))
     return min(1.0, float(sides / 2**cases))
-
-
-def _or_never(when: float | None) -> float:
-    return inf if when is None else when
 
 
 def _compared(one: float, other: float) -> int:

@@ -28,18 +28,18 @@ SWEEP = ["sweep", str(ROOT / OF_SWEEP), "epochs=3", "samples=1_000", "attractors
 KILLS = 5
 
 
-def command(words: Sequence[str], runs: Path) -> list[str]:
+def argv(words: Sequence[str], runs: Path) -> list[str]:
     return [sys.executable, "-m", "multistable", *words, "--runs", str(runs)]
 
 
 def to_its_end(words: Sequence[str], runs: Path) -> None:
     """Run the command and leave it alone."""
-    subprocess.run(command(words, runs), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(argv(words, runs), check=True, stdout=subprocess.DEVNULL)
 
 
 def kill(words: Sequence[str], runs: Path, count: Callable[[], int], least: int, delay: float) -> None:
     """Start the command, and send SIGKILL so many seconds after the count is high enough."""
-    with subprocess.Popen(command(words, runs), stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(argv(words, runs), stdout=subprocess.DEVNULL) as process:
         while count() < least and process.poll() is None:
             time.sleep(0.01)
         time.sleep(delay)

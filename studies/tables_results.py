@@ -1,16 +1,15 @@
 """The tables of docs/results.md, from the supervised runs in results/; tables.py writes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import floor, log10
 from statistics import fmean, median
 
 from claims import WARMED_UP, Claims, cases, kinds_of_states, mean_of, vaa_change, verdicts, with_cells
 from comparisons import (
-    Pair,
-    Tally,
+    beside,
     cell_of,
-    earlier,
     error,
+    exact,
     follows,
     halfway_of,
     is_halfway,
@@ -18,7 +17,7 @@ from comparisons import (
     learned_at,
     pairs,
     risen,
-    smaller_error,
+    soon,
     variant_of,
 )
 from markdown_table import Column, row, table
@@ -94,54 +93,24 @@ def lengths(runs: Runs) -> str:
     return f"{table(runs, columns)}\n{row(last)}"
 
 
-def faster(variant: str) -> Callable[[Runs], Tally]:
-    """Whether a variant learns at an earlier epoch than `plain`, where one of them learns."""
-    return lambda runs: earlier(learned(pairs(runs, variant, "plain"), 1))
-
-
-def better(variant: str) -> Callable[[Runs], Tally]:
-    """Whether a variant ends with a smaller error than `plain`, where one of them learns."""
-    return lambda runs: smaller_error(learned(pairs(runs, variant, "plain"), 1))
-
-
-def better_though_not_learned(variant: str) -> Callable[[Runs], Tally]:
-    """The same where neither learns."""
-
-    def tally(runs: Runs) -> Tally:
-        found = pairs(runs, variant, "plain")
-        either = learned(found, 1)
-        return smaller_error(pair for pair in found if pair not in either)
-
-    return tally
-
-
-def both_learned(runs: Runs, variant: str, other: str) -> list[Pair]:
-    return learned(pairs(runs, variant, other), 2)
-
-
-def less_exact(runs: Runs) -> Tally:
-    """Whether `warmup` ends with a larger error than `plain`, where both learn."""
-    return smaller_error((plain, warm) for warm, plain in both_learned(runs, "warmup", "plain"))
-
-
-def more_exact(other: str) -> Callable[[Runs], Tally]:
-    """Whether `double+warmup` ends with a smaller error than another variant, where both learn."""
-    return lambda runs: smaller_error(both_learned(runs, "double+warmup", other))
-
+ONE_OR_BOTH, BOTH, NEITHER = (1, 2), (2,), (0,)
 
 CLAIMS: Claims = {
-    **{f"`{variant}` learns faster than `plain`": faster(variant) for variant in WARMED_UP},
-    **{f"`{variant}` ends better than `plain`": better(variant) for variant in WARMED_UP},
-    "`warmup` costs precision where `plain` learns too": less_exact,
-    "`double+warmup` regains precision": more_exact("warmup"),
+    **{
+        f"`{variant}` learns faster than `plain`": beside(variant, "plain", soon(learned_at), ONE_OR_BOTH)
+        for variant in WARMED_UP
+    },
+    **{f"`{variant}` ends better than `plain`": beside(variant, "plain", exact, ONE_OR_BOTH) for variant in WARMED_UP},
+    "`warmup` costs precision where `plain` learns too": beside("plain", "warmup", exact, BOTH),
+    "`double+warmup` regains precision": beside("double+warmup", "warmup", exact, BOTH),
     "VAA rises as `plain` networks learn": lambda runs: risen(plain(runs, True)),
 }
 ASIDES: Claims = {
     **{
-        f"`{variant}` ends better than `plain` where neither learned": better_though_not_learned(variant)
+        f"`{variant}` ends better than `plain` where neither learned": beside(variant, "plain", exact, NEITHER)
         for variant in WARMED_UP
     },
-    "`double+warmup` is more precise than `plain`": more_exact("plain"),
+    "`double+warmup` is more precise than `plain`": beside("double+warmup", "plain", exact, BOTH),
     "VAA rises in `plain` networks that do not learn": lambda runs: risen(plain(runs, False)),
 }
 
@@ -151,7 +120,7 @@ def precision(found: Sequence[Runs]) -> str:
 
     def medians(one: str, other: str) -> Column[Run]:
         def said(runs: Runs) -> str:
-            sides = zip(*both_learned(runs, one, other), strict=True)
+            sides = zip(*learned(pairs(runs, one, other), BOTH), strict=True)
             return ", ".join(f"{median(map(error, side)):.2g}" for side in sides)
 
         return said

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from claims import WARMED_UP, Claims, cases, kinds_of_states, mean_of, vaa_change, verdicts, with_cells
-from comparisons import Tally, cell_of, earlier, larger, learned, pairs, risen, variant_of
+from comparisons import beside, cell_of, risen, soon, variant_of
 from markdown_table import Column, grid, row, table
 from mazes import (
     corridors,
@@ -53,15 +53,14 @@ OF_TRAINING: dict[str, Column[Run]] = {
 def outcomes(runs: Runs) -> str:
     """What came of each cell and variant."""
 
-    def again(group: Runs) -> str:
-        found = [again for run in group for again in optimal_again(run)]
-        return f"{100 * fmean(found):.0f}&nbsp;%" if found else ""
+    def share_again(group: Runs) -> str:
+        return f"{100 * fmean(again(group)):.0f}&nbsp;%" if again(group) else ""
 
     columns: dict[str, Column[Run]] = {
         "": label,
         "ever optimal": lambda group: f"{len(ever_optimal(group, True))} of {len(group)}",
         "first after": lambda group: ", ".join("–" if at is None else f"{at:,}" for at in map(first_optimal, group)),
-        "again": again,
+        "again": share_again,
         "VAA": vaa_change,
         "certified": lambda group: mean_of(group, "certified"),
     }
@@ -112,9 +111,6 @@ def regained(found: Sequence[Runs]) -> str:
     def count(is_one: Callable[[Run], bool]) -> Column[Run]:
         return lambda runs: with_cells([cell_of(run.config) for run in runs if is_one(run)])
 
-    def again(runs: Runs) -> list[bool]:
-        return [again for run in runs for again in optimal_again(run)]
-
     def ever(run: Run) -> bool:
         return first_optimal(run) is not None
 
@@ -151,24 +147,29 @@ def tells_who_lasts(runs: Runs) -> str:
     return f"{verdict} (p = {probability:.2g})"
 
 
-def sooner(variant: str) -> Callable[[Runs], Tally]:
-    """Whether a variant is optimal after fewer episodes than `plain`, where one of them ever is."""
-    return lambda runs: earlier(learned(pairs(runs, variant, "plain"), 1, first_optimal), first_optimal)
-
-
-def farther(variant: str) -> Callable[[Runs], Tally]:
-    """Whether a variant is optimal in more of the longer corridors than `plain`."""
-    return lambda runs: larger(pairs(runs, variant, "plain"), optimal_in_longer)
-
-
 CLAIMS: Claims = {
-    **{f"`{variant}` is optimal sooner than `plain`": sooner(variant) for variant in WARMED_UP},
-    **{f"`{variant}` is optimal in more of the longer mazes than `plain`": farther(variant) for variant in WARMED_UP},
+    **{
+        f"`{variant}` is optimal sooner than `plain`": beside(
+            variant, "plain", soon(first_optimal), (1, 2), first_optimal
+        )
+        for variant in WARMED_UP
+    },
+    **{
+        f"`{variant}` is optimal in more of the longer mazes than `plain`": beside(
+            variant, "plain", optimal_in_longer, (0, 1, 2)
+        )
+        for variant in WARMED_UP
+    },
     "VAA rises as `plain` networks learn": lambda runs: risen(ever_optimal(plain(runs), True)),
 }
 ASIDES: Claims = {
     "VAA rises in `plain` networks that are never optimal": lambda runs: risen(ever_optimal(plain(runs), False)),
 }
+
+
+def again(runs: Runs) -> list[bool]:
+    """Of all evaluations after the first optimal one, whether each was optimal again."""
+    return [optimal for run in runs for optimal in optimal_again(run)]
 
 
 def plain(runs: Runs) -> list[Run]:

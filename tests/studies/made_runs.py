@@ -28,7 +28,8 @@ def supervised(
         "higher_is_better": accuracy,
         "chance": 0.1 if accuracy else 1.0,
         "test_metric": validation[-1] if test is None else test,
-        **_measured(vaa[0], vaa[-1], count=2),
+        "vaa": vaa[-1],
+        "traces": {"start": {"vaa": [1.0, vaa[0]]}},
     }
     return Run(Config(**task, cell=cell, **variant_keys(variant), seed=seed), summary, rows, Path())
 
@@ -40,35 +41,20 @@ def ends(error: float, at: int = 1) -> dict[str, Any]:
 
 def in_maze(
     cell: str = "gru",
-    variant: str = "plain",
     seed: int = 0,
     shares: Sequence[float] = (0.0, 0.5, 0.5, 0.5),
     tested: Sequence[float] = (0.5, 0.5, 0.5),
-    vaa: tuple[float, float] = (0.01, 0.01),
     count: int = 1,
 ) -> Run:
     """A run with these shares of optimal rollouts, in evaluations and then in corridors of 20, 100 and 1,000 steps."""
-    last = len(shares) - 1
-    rows: list[dict[str, float | None]] = [
-        {"episodes": 20.0 * epoch, "validation_metric": share, "vaa": {0: vaa[0], last: vaa[1]}.get(epoch)}
-        for epoch, share in enumerate(shares)
-    ]
+    rows: list[dict[str, float | None]] = [{"validation_metric": share} for share in shares]
     summary = {
         "test_metric": tested[0],
         "first_optimal": next((20 * epoch for epoch, share in enumerate(shares) if share == 1), None),
         "evaluation": [
             {"length": length, "metric": share} for length, share in zip((20, 100, 1000), tested, strict=True)
         ],
-        **_measured(*vaa, count),
+        "attractors": {"count": count},
     }
-    task: dict[str, Any] = {"task": "t_maze", "length": 20, "episodes": 20 * last, "evaluation_lengths": (100, 1000)}
-    return Run(Config(**task, cell=cell, **variant_keys(variant), seed=seed), summary, rows, Path())
-
-
-def _measured(before: float | None, after: float | None, count: int) -> dict[str, Any]:
-    return {
-        "vaa": after,
-        "certified": count / 100,
-        "traces": {"start": {"horizons": [1, 2], "vaa": [1.0, before]}},
-        "attractors": {"count": count, "shares": {"equilibrium": 0.25, "slow": 0.75}},
-    }
+    task: dict[str, Any] = {"task": "t_maze", "length": 20, "episodes": 60, "evaluation_lengths": (100, 1000)}
+    return Run(Config(**task, cell=cell, seed=seed), summary, rows, Path())

@@ -38,20 +38,29 @@ def test_pairs_have_the_same_cell_and_seed(comparisons: SimpleNamespace) -> None
     assert comparisons.cell_of(plain[3].config) == "chrono LSTM"
 
 
-def test_a_run_that_never_learned_is_later_than_any(comparisons: SimpleNamespace) -> None:
-    never, first, second = (supervised(**ends(0.8)), supervised(**ends(0.1, at=1)), supervised(**ends(0.1, at=2)))
+def test_variants_side_by_side(comparisons: SimpleNamespace) -> None:
+    never, first, second = ends(0.8), ends(0.1, at=1), ends(0.1, at=2)
     cases = [(first, second), (first, never), (never, second), (second, second), (never, never)]
-    tally = comparisons.earlier(cases)
-    assert [len(cells) for cells in (tally.support, tally.against, tally.ties)] == [2, 1, 2]
-    assert comparisons.learned(cases, 1) == cases[:4]
-    assert comparisons.learned(cases, 2) == [cases[0], cases[3]]
+    runs = [
+        supervised(variant=variant, seed=seed, **rows)
+        for seed, pair in enumerate(cases)
+        for variant, rows in zip(("warmup", "plain"), pair, strict=True)
+    ]
+
+    def counts(*learned: int) -> list[int]:
+        """For, against and ties, of the pairs of which so many learned."""
+        soon = comparisons.soon(comparisons.learned_at)
+        tally = comparisons.beside("warmup", "plain", soon, learned)(runs)
+        return [len(cells) for cells in (tally.support, tally.against, tally.ties)]
+
+    # A run that never learned is later than any.
+    assert (counts(0, 1, 2), counts(1, 2), counts(2), counts(0)) == ([2, 1, 2], [2, 1, 1], [1, 0, 1], [0, 0, 1])
 
 
 def test_errors_of_accuracies_are_shares_of_wrong_answers(comparisons: SimpleNamespace) -> None:
-    worse, better = supervised(test=0.25, accuracy=True), supervised("lstm", test=0.75, accuracy=True)
+    worse, better = supervised(test=0.25, accuracy=True), supervised(variant="warmup", test=0.75, accuracy=True)
     assert [comparisons.error(run) for run in (worse, better)] == [0.75, 0.25]
-    assert comparisons.smaller_error([(better, worse)]).support == ["LSTM"]
-    assert comparisons.smaller_error([(worse, better)]).against == ["GRU"]
+    assert comparisons.beside("warmup", "plain", comparisons.exact, (0, 1, 2))([worse, better]).support == ["GRU"]
 
 
 def test_vaa_rises_by_more_than_a_little(comparisons: SimpleNamespace) -> None:

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 from scripts import scripts
-from studies.made_runs import ends, in_maze, supervised
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -17,7 +16,7 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def modules() -> Iterator[SimpleNamespace]:
-    with scripts("tables", "tables_results", "tables_t_maze", "claims", "runs", "rows", "markdown_table") as found:
+    with scripts("tables", "tables_results", "runs", "rows", "markdown_table") as found:
         yield found
 
 
@@ -63,62 +62,6 @@ def test_items_with_the_same_label_share_a_row(modules: SimpleNamespace) -> None
 )
 def test_numbers_have_three_digits(values: list[float], shown: str, modules: SimpleNamespace) -> None:
     assert modules.tables_results.plus_minus(values).replace("&nbsp;", " ") == shown
-
-
-def counts(table: str) -> list[list[str]]:
-    """The cells of a table of cases, without the names of the claims."""
-    return [line.strip("| ").split(" | ")[1:] for line in table.splitlines()[2:]]
-
-
-def test_claims_of_supervised_runs(modules: SimpleNamespace) -> None:
-    runs = [
-        supervised("gru", "plain", **ends(0.8)),
-        supervised("gru", "warmup", **ends(0.02, at=1)),
-        supervised("gru", "double+warmup", **ends(0.01, at=2)),
-        supervised("lstm", "plain", **ends(0.9)),
-        supervised("lstm", "warmup", **ends(0.7)),
-        supervised("brc", "plain", validation=[1.0, 1.0, 0.1, 0.05], vaa=[0.3, 0.4, 0.5, 0.6]),
-        supervised("brc", "warmup", **ends(0.1, at=2)),
-        supervised("brc", "double+warmup", **ends(0.04, at=3)),
-    ]
-    of_claims = modules.tables_results
-    assert counts(modules.claims.cases(runs, of_claims.CLAIMS, of_claims.ASIDES)) == [
-        ["open", "1 (GRU 1)", "0", "1 (BRC 1)"],  # learns faster: warmup
-        ["open", "1 (GRU 1)", "1 (BRC 1)", "0"],
-        ["open", "1 (GRU 1)", "1 (BRC 1)", "0"],  # ends better: warmup
-        ["open", "2 (GRU 1, BRC 1)", "0", "0"],
-        ["open", "1 (BRC 1)", "0", "0"],  # costs precision
-        ["open", "2 (GRU 1, BRC 1)", "0", "0"],  # regains precision
-        ["open", "1 (BRC 1)", "0", "0"],  # VAA rises
-        ["", "1 (LSTM 1)", "0", "0"],  # ends better where neither learned: warmup
-        ["", "0", "0", "0"],
-        ["", "1 (BRC 1)", "0", "0"],  # more precise than plain
-        ["", "0", "0", "2 (GRU 1, LSTM 1)"],  # VAA rises without learning
-    ]
-    nothing = counts(modules.claims.cases(runs[:1], of_claims.CLAIMS, {}))
-    assert nothing == [["no cases", "0", "0", "0"]] * 7
-
-
-def test_claims_of_agents(modules: SimpleNamespace) -> None:
-    at_20, at_40, never = [0.0, 1.0, 0.5, 0.5], [0.0, 0.5, 1.0, 1.0], [0.0, 0.5, 0.5, 0.5]
-    runs = [
-        in_maze("gru", "plain", 0, at_40, [1.0, 0.5, 0.5], (0.01, 0.6)),
-        in_maze("gru", "warmup", 0, at_20, [1.0, 1.0, 0.5]),
-        in_maze("gru", "double+warmup", 0, at_40),
-        in_maze("lstm", "plain", 0, never),
-        in_maze("lstm", "warmup", 0, never),
-        in_maze("nbrc", "plain", 0, at_20, [1.0, 1.0, 1.0], (0.6, 0.62)),
-        in_maze("nbrc", "warmup", 0, never),
-    ]
-    of_claims = modules.tables_t_maze
-    assert counts(modules.claims.cases(runs, of_claims.CLAIMS, of_claims.ASIDES)) == [
-        ["open", "1 (GRU 1)", "1 (nBRC 1)", "0"],  # sooner: warmup
-        ["open", "0", "0", "1 (GRU 1)"],
-        ["open", "1 (GRU 1)", "1 (nBRC 1)", "1 (LSTM 1)"],  # in longer mazes: warmup
-        ["open", "0", "0", "1 (GRU 1)"],
-        ["open", "1 (GRU 1)", "0", "1 (nBRC 1)"],  # VAA rises
-        ["", "0", "0", "1 (LSTM 1)"],
-    ]
 
 
 def test_a_study_goes_on_where_it_stopped(
