@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 
-from comparisons import VARIANTS, cell_of, variant_of
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from runs import VARIANTS, cell_of, variant_of
 
 from multistable.experiments.figures import colour_of
 from multistable.experiments.results import Run, spread

@@ -5,12 +5,12 @@ from functools import partial
 from itertools import groupby
 from statistics import fmean
 
-from comparisons import variant_of
 from curves import legend, panels, vaa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from mazes import first_optimal, is_optimal
+from mazes import is_optimal
+from runs import variant_of
 
 from multistable.experiments.figures import colour_of
 from multistable.experiments.results import Run
@@ -45,5 +45,5 @@ def _side_by_side(runs: Sequence[Run]) -> list[tuple[dict[str, float | None], ..
 
 def _was_optimal(run: Run, episodes: float) -> bool:
     """Whether the run was optimal after that many episodes, or before."""
-    first = first_optimal(run)
+    first: int | None = run.summary["first_optimal"]
     return first is not None and first <= episodes

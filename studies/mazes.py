@@ -1,24 +1,28 @@
-"""What can be said of an agent in a T-Maze: when it was optimal first, how often again, and in which corridors."""
+"""What is known of an agent in a T-Maze: when it was optimal first, how often again, and in which corridors."""
 
 from collections.abc import Sequence
 from math import comb
 
 import numpy as np
-from comparisons import cell_of
+from rows import Row
+from runs import facts
 
 from multistable.experiments.results import Run
 
 
-def first_optimal(run: Run) -> int | None:
-    """The training episodes before the first evaluation all of whose rollouts were optimal."""
-    episodes: int | None = run.summary["first_optimal"]
-    return episodes
-
-
-def optimal_again(run: Run) -> list[bool]:
-    """Of the evaluations after the first optimal one, whether each was optimal again."""
+def in_maze(run: Run) -> Row:
+    """The facts of a run; it has learned with the first evaluation all of whose rollouts are optimal."""
     optimal = [is_optimal(row["validation_metric"]) for row in run.rows]
-    return optimal[optimal.index(True) + 1 :] if True in optimal else []
+    row = facts(run, run.summary["first_optimal"])
+    length, longest = run.config.horizon, max(row["tested"])
+    farther = [is_optimal(share) for other, share in row["tested"].items() if other > length]
+    return row | {
+        "again": optimal[optimal.index(True) + 1 :] if True in optimal else [],
+        "ends optimal": is_optimal(run.summary["test_metric"]),
+        "lasts": is_optimal(row["tested"][longest]),
+        "optimal in longer": sum(farther),
+        "throughout": all(farther),
+    }
 
 
 def is_optimal(share: float | None) -> bool:
@@ -26,38 +30,7 @@ def is_optimal(share: float | None) -> bool:
     return share == 1
 
 
-def corridors(run: Run) -> dict[int, float]:
-    """The share of rollouts that were optimal after training, by the length of the corridor."""
-    return {one["length"]: one["metric"] for one in run.summary["evaluation"]}
-
-
-def longer(run: Run) -> dict[int, float]:
-    """The same in corridors longer than that of training."""
-    return {length: share for length, share in corridors(run).items() if length > run.config.horizon}
-
-
-def optimal_in_longer(run: Run) -> int:
-    """In how many longer corridors all rollouts are optimal."""
-    return sum(map(is_optimal, longer(run).values()))
-
-
-def ends_optimal(run: Run) -> bool:
-    """Whether the network after training is optimal in the corridor that it was trained in."""
-    return is_optimal(run.summary["test_metric"])
-
-
-def lasts(run: Run) -> bool:
-    """Whether the network after training is optimal in the longest corridor."""
-    return is_optimal(corridors(run)[max(corridors(run))])
-
-
-def many_certified(run: Run) -> bool:
-    """Whether two attractors or more are certified: as many as it takes to tell two goals apart for ever."""
-    count: int = run.summary["attractors"]["count"]
-    return count > 1
-
-
-def difference(runs: Sequence[Run]) -> tuple[float, float]:
+def difference(rows: Sequence[Row]) -> tuple[float, float]:
     """Whether several attractors are certified more often in runs that last, cell by cell.
 
     An exact test on the counts in each cell, which are hypergeometric where the two have nothing to do with each other;
@@ -68,11 +41,11 @@ def difference(runs: Sequence[Run]) -> tuple[float, float]:
         probability of a number as far out on one of the sides, twice, at most 1.
     """
     chances = np.ones(1)  # of sums over the cells so far
-    for name in dict.fromkeys(cell_of(run.config) for run in runs):
-        cell = [run for run in runs if cell_of(run.config) == name]
-        of_cell = _hypergeometric(len(cell), sum(map(lasts, cell)), sum(map(many_certified, cell)))
-        chances = np.convolve(chances, of_cell)
-    both = sum(lasts(run) and many_certified(run) for run in runs)
+    for name in dict.fromkeys(row["cell"] for row in rows):
+        cell = [row for row in rows if row["cell"] == name]
+        lasting, many = (sum(row[fact] for row in cell) for fact in ("lasts", "many"))
+        chances = np.convolve(chances, _hypergeometric(len(cell), lasting, many))
+    both = sum(row["lasts"] and row["many"] for row in rows)
     expected = float(chances @ np.arange(len(chances)))
     return both - expected, min(1.0, 2 * float(min(chances[: both + 1].sum(), chances[both:].sum())))
 

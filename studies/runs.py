@@ -1,12 +1,13 @@
 """The runs of the paper's experiments in results/, gathered for tables and figures, and what pages call them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
 
-from comparisons import cell_of, rank, variant_of
-from markdown_table import Column, grid, table
-from rows import ROOT
+from rows import ROOT, Row
 
-from multistable.experiments.config import Config
+from multistable.experiments.config import CELLS, INITS, Config
+from multistable.experiments.figures import name_of
 from multistable.experiments.results import Run, collect, sections
 from multistable.experiments.sweep import read_sweep
 
@@ -14,19 +15,7 @@ SUPERVISED = ("copy-first-input", "denoising", "permuted-rows")
 T_MAZE = ("t-maze",)
 """The sweeps behind the two pages, as their files in configs/sweeps/small/ are called."""
 
-TITLES = {"copy_first_input": "Copy first input", "denoising": "Denoising", "permuted_rows": "Permuted rows"}
-
-Runs = Sequence[Run]
-
-SETTINGS: dict[str, Column[Run]] = {
-    "units": lambda runs: f"{runs[0].config.layers} × {runs[0].config.hidden}",
-    "batch": lambda runs: runs[0].config.batch_size,
-    "learning rate of Adam": lambda runs: f"{runs[0].config.lr:g}",
-    "states that VAA is of": lambda runs: runs[0].config.measure_n,
-    "steps to VAA": lambda runs: f"{runs[0].config.measure_horizon:,}",
-    "steps to what is certified": lambda runs: f"{runs[0].config.attractors_horizon:,}",
-}
-"""How the networks of any section are made, trained and measured."""
+VARIANTS = ("plain", "warmup", "double", "double+warmup")
 
 
 def planned(sweep: str) -> list[Config]:
@@ -44,46 +33,41 @@ def found_runs(sweeps: Sequence[str]) -> list[list[Run]]:
     ]
 
 
-def slug(runs: Runs) -> str:
+def cell_of(config: Config) -> str:
+    """The cell's name; one that starts with other gates, such as the chrono LSTM, is a cell of its own."""
+    name = name_of(config.cell)
+    return name if config.init == "default" else f"{config.init} {name}"
+
+
+def variant_of(config: Config) -> str:
+    """The variant but for how the gates start, which `cell_of` says."""
+    return replace(config, init="default").variant
+
+
+def rank(config: Config) -> tuple[int, int, int, int]:
+    """Where a run stands among others."""
+    place = list(INITS).index(config.init)
+    return CELLS.index(config.cell), place, VARIANTS.index(variant_of(config)), config.seed
+
+
+def slug(config: Config) -> str:
     """What the files of a section begin with."""
-    return f"results-{runs[0].config.task}-{runs[0].config.setting}".lower().replace("_", "-")
+    return f"results-{config.task}-{config.setting}".lower().replace("_", "-")
 
 
-def title(runs: Runs) -> str:
-    """What a section is called."""
-    config = runs[0].config
-    if config.task not in TITLES:
-        return f"L {config.horizon}"
-    return f"{TITLES[config.task]}, {config.setting.replace('-', ', ')}"
-
-
-def label(runs: Runs) -> str:
-    """The cell and the variant of runs that differ in their seeds alone."""
-    return f"{cell_of(runs[0].config)}, {variant_of(runs[0].config)}"
-
-
-def across(found: Sequence[Runs], rows: Mapping[str, Column[Run]]) -> str:
-    """A table with a column for each section."""
-    body = [[name, *(value(runs) for runs in found)] for name, value in rows.items()]
-    return grid(["", *map(title, found)], body)
-
-
-def by_section(found: Sequence[Runs], tables: Mapping[str, Callable[[Runs], str]]) -> dict[str, str]:
-    """Tables of each section alone, by name."""
-    return {f"{slug(runs)}-{name}": made(runs) for runs in found for name, made in tables.items()}
-
-
-def finished(sweeps: Sequence[str], found: Sequence[Runs]) -> str:
-    """A table of how many runs the sweeps ask for, and which are there."""
-    there = {run.config for runs in found for run in runs}
-
-    def seeds(configs: Sequence[Config]) -> str:
-        return ", ".join(map(str, sorted({config.seed for config in configs if config in there})))
-
-    columns: dict[str, Column[Config]] = {
-        "": lambda configs: f"`{configs[0].task}`, {configs[0].setting}",
-        "runs in the sweep": len,
-        "finished": lambda configs: sum(config in there for config in configs),
-        "seeds": seeds,
+def facts(run: Run, learned: int | None) -> Row:
+    """What is known of any run, as a row; `soon` is the larger, the earlier it learned, if ever."""
+    return {
+        "run": run,
+        "cell": cell_of(run.config),
+        "variant": variant_of(run.config),
+        "seed": run.config.seed,
+        "learned": learned,
+        "soon": -inf if learned is None else -learned,
+        "vaa before": run.summary["traces"]["start"]["vaa"][-1],
+        "vaa": run.summary["vaa"],
+        "certified": run.summary["certified"],
+        "many": run.summary["attractors"]["count"] > 1,
+        "shares": run.summary["attractors"]["shares"],
+        "tested": {one["length"]: one["metric"] for one in run.summary["evaluation"]},
     }
-    return table([config for sweep in sweeps for config in planned(sweep)], columns)

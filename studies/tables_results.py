@@ -2,34 +2,57 @@
 
 from collections.abc import Sequence
 from math import floor, log10
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 
-from claims import WARMED_UP, Claims, cases, kinds_of_states, mean_of, vaa_change, verdicts, with_cells
-from comparisons import (
-    beside,
-    cell_of,
-    error,
-    exact,
-    follows,
-    halfway_of,
-    is_halfway,
-    learned,
-    learned_at,
-    pairs,
-    risen,
-    soon,
-    variant_of,
+from comparisons import beside, learned, pairs, risen
+from markdown_table import Column, listed, row, table
+from rows import Row
+from runs import SUPERVISED, found_runs
+from sections import (
+    LABEL,
+    SETTINGS,
+    STATES,
+    WARMED_UP,
+    Claims,
+    Rows,
+    across,
+    by_section,
+    cases,
+    config_of,
+    finished,
+    kinds_of_states,
+    mean_of,
+    plain,
+    vaa_change,
+    verdicts,
+    with_cells,
 )
-from markdown_table import Column, row, table
-from runs import SETTINGS, SUPERVISED, Runs, across, by_section, finished, found_runs, label
+from supervised import halfway_of, supervised
 
 from multistable.experiments.config import TASKS, held_out
-from multistable.experiments.results import Run, spread
+
+ONE_OR_BOTH, BOTH, NEITHER = (1, 2), (2,), (0,)
+
+CLAIMS: Claims = {
+    **{f"`{one}` learns faster than `plain`": beside(one, "plain", "soon", ONE_OR_BOTH) for one in WARMED_UP},
+    **{f"`{one}` ends better than `plain`": beside(one, "plain", "exact", ONE_OR_BOTH) for one in WARMED_UP},
+    "`warmup` costs precision where `plain` learns too": beside("plain", "warmup", "exact", BOTH),
+    "`double+warmup` regains precision": beside("double+warmup", "warmup", "exact", BOTH),
+    "VAA rises as `plain` networks learn": lambda rows: risen(plain(rows, True)),
+}
+ASIDES: Claims = {
+    **{
+        f"`{one}` ends better than `plain` where neither learned": beside(one, "plain", "exact", NEITHER)
+        for one in WARMED_UP
+    },
+    "`double+warmup` is more precise than `plain`": beside("double+warmup", "plain", "exact", BOTH),
+    "VAA rises in `plain` networks that do not learn": lambda rows: risen(plain(rows, False)),
+}
 
 
 def tables() -> dict[str, str]:
     """All of them, by name."""
-    found = found_runs(SUPERVISED)
+    found = [[supervised(run) for run in runs] for runs in found_runs(SUPERVISED)]
     return {
         "results-finished": finished(SUPERVISED, found),
         "results-claims": verdicts(found, CLAIMS),
@@ -38,14 +61,14 @@ def tables() -> dict[str, str]:
         "results-vaa": vaa(found),
         **by_section(
             found,
-            {"outcomes": outcomes, "lengths": lengths, "claims": lambda runs: cases(runs, CLAIMS, ASIDES)},
+            {"outcomes": outcomes, "lengths": lengths, "claims": lambda rows: cases(rows, CLAIMS, ASIDES)},
         ),
     }
 
 
-def split(runs: Runs) -> str:
+def split(rows: Rows) -> str:
     """How many sequences there are to train, to validate and to test; of images, what share."""
-    config = runs[0].config
+    config = config_of(rows)
     assert config.validation is not None
     if config.samples is None:
         share = 100 * config.validation
@@ -54,74 +77,47 @@ def split(runs: Runs) -> str:
     return f"{config.samples - held:,} / {held:,} / {config.test_samples:,}"
 
 
-OF_TRAINING: dict[str, Column[Run]] = {
-    "epochs": lambda runs: runs[0].config.epochs,
+OF_TRAINING: dict[str, Column[Row]] = {
+    "epochs": lambda rows: config_of(rows).epochs,
     "to train / validate / test": split,
-    "metric": lambda runs: runs[0].summary["metric"],
-    "chance": lambda runs: f"{runs[0].summary['chance']:g}",
-    "halfway": lambda runs: f"{halfway_of(runs[0]):g}",
+    "metric": lambda rows: rows[0]["run"].summary["metric"],
+    "chance": lambda rows: f"{rows[0]['run'].summary['chance']:g}",
+    "halfway": lambda rows: f"{halfway_of(rows[0]['run'].summary):g}",
 }
 
 
-def outcomes(runs: Runs) -> str:
+def outcomes(rows: Rows) -> str:
     """What came of each cell and variant."""
-    columns: dict[str, Column[Run]] = {
-        "": label,
+    columns: dict[str, Column[Row]] = {
+        **LABEL,
         "seeds": len,
-        metric_of(runs): lambda group: plus_minus([run.summary["test_metric"] for run in group]),
-        "learned at": lambda group: ", ".join("–" if at is None else str(at) for at in map(learned_at, group)),
-        "VAA": vaa_change,
-        "certified": lambda group: mean_of(group, "certified"),
+        metric_of(rows): lambda group: plus_minus([row["metric"] for row in group]),
+        **listed("learned at", "{learned}"),
+        **STATES,
     }
-    return table(runs, columns)
+    return table([row | {"learned": "–" if row["learned"] is None else row["learned"]} for row in rows], columns)
 
 
-def lengths(runs: Runs) -> str:
+def lengths(rows: Rows) -> str:
     """The mean test metric at every evaluation length, and how many of all networks that learned are halfway there."""
-    those = learners(runs)
 
-    def means(place: int) -> Column[Run]:
-        return lambda group: rounded(fmean(run.summary["evaluation"][place]["metric"] for run in group))
+    def mean_at(length: int) -> Column[Row]:
+        return lambda group: rounded(fmean(row["tested"][length] for row in group))
 
-    def halfway(place: int) -> int:
-        return sum(is_halfway(run, run.summary["evaluation"][place]["metric"]) for run in those)
-
-    key, there = TASKS[runs[0].config.task].horizon, runs[0].summary["evaluation"]
-    columns: dict[str, Column[Run]] = {metric_of(runs): label}
-    columns |= {f"{key} {one['length']}": means(place) for place, one in enumerate(there)}
-    last = [f"halfway or better, of {len(those)} that learned", *map(halfway, range(len(there)))]
-    return f"{table(runs, columns)}\n{row(last)}"
+    key, there = TASKS[config_of(rows).task].horizon, rows[0]["tested"]
+    columns: dict[str, Column[Row]] = {metric_of(rows): LABEL[""]}
+    columns |= {f"{key} {length}": mean_at(length) for length in there}
+    halfway = [sum(length in row["halfway"] for row in learners(rows)) for length in there]
+    return f"{table(rows, columns)}\n{row([f'halfway or better, of {len(learners(rows))} that learned', *halfway])}"
 
 
-ONE_OR_BOTH, BOTH, NEITHER = (1, 2), (2,), (0,)
-
-CLAIMS: Claims = {
-    **{
-        f"`{variant}` learns faster than `plain`": beside(variant, "plain", soon(learned_at), ONE_OR_BOTH)
-        for variant in WARMED_UP
-    },
-    **{f"`{variant}` ends better than `plain`": beside(variant, "plain", exact, ONE_OR_BOTH) for variant in WARMED_UP},
-    "`warmup` costs precision where `plain` learns too": beside("plain", "warmup", exact, BOTH),
-    "`double+warmup` regains precision": beside("double+warmup", "warmup", exact, BOTH),
-    "VAA rises as `plain` networks learn": lambda runs: risen(plain(runs, True)),
-}
-ASIDES: Claims = {
-    **{
-        f"`{variant}` ends better than `plain` where neither learned": beside(variant, "plain", exact, NEITHER)
-        for variant in WARMED_UP
-    },
-    "`double+warmup` is more precise than `plain`": beside("double+warmup", "plain", exact, BOTH),
-    "VAA rises in `plain` networks that do not learn": lambda runs: risen(plain(runs, False)),
-}
-
-
-def precision(found: Sequence[Runs]) -> str:
+def precision(found: Sequence[Rows]) -> str:
     """Median test errors of two variants where both learned."""
 
-    def medians(one: str, other: str) -> Column[Run]:
-        def said(runs: Runs) -> str:
-            sides = zip(*learned(pairs(runs, one, other), BOTH), strict=True)
-            return ", ".join(f"{median(map(error, side)):.2g}" for side in sides)
+    def medians(one: str, other: str) -> Column[Row]:
+        def said(rows: Rows) -> str:
+            sides = zip(*learned(pairs(rows, one, other), BOTH), strict=True)
+            return ", ".join(f"{median(row['error'] for row in side):.2g}" for side in sides)
 
         return said
 
@@ -129,50 +125,40 @@ def precision(found: Sequence[Runs]) -> str:
     return across(found, {f"`{one}`, `{other}`": medians(one, other) for one, other in both})
 
 
-def vaa(found: Sequence[Runs]) -> str:
+def vaa(found: Sequence[Rows]) -> str:
     """VAA in training, and what is certified in the end."""
 
-    def correlations(runs: Runs) -> list[float]:
-        return [value for value in map(follows, plain(runs, True)) if value is not None]
-
-    def many_certified(runs: Runs) -> str:
-        many = [run for run in learners(runs) if run.summary["attractors"]["count"] > 1]
-        return with_cells([cell_of(run.config) for run in many])
-
-    def rising(runs: Runs) -> str:
-        found = correlations(runs)
-        return f"{sum(value > 0 for value in found)} of {len(found)}, median {median(found):.2f}" if found else ""
+    def rising(rows: Rows) -> str:
+        known = [row["follows"] for row in plain(rows, True) if row["follows"] is not None]
+        return f"{sum(value > 0 for value in known)} of {len(known)}, median {median(known):.2f}" if known else ""
 
     return across(
         found,
         {
-            "VAA of `plain` networks that learned": lambda runs: vaa_change(plain(runs, True)),
-            "VAA of `plain` networks that did not": lambda runs: vaa_change(plain(runs, False)),
+            "VAA of `plain` networks that learned": lambda rows: vaa_change(plain(rows, True)),
+            "VAA of `plain` networks that did not": lambda rows: vaa_change(plain(rows, False)),
             "rank correlation above zero in those that learned": rising,
-            "networks of all variants that learned": lambda runs: len(learners(runs)),
-            "their VAA after training": lambda runs: mean_of(learners(runs), "vaa"),
-            "… certified": lambda runs: mean_of(learners(runs), "certified"),
-            "… more than one attractor certified": many_certified,
-            "… their states": lambda runs: kinds_of_states(learners(runs)),
+            "networks of all variants that learned": lambda rows: len(learners(rows)),
+            "their VAA after training": lambda rows: mean_of(learners(rows), "vaa"),
+            "… certified": lambda rows: mean_of(learners(rows), "certified"),
+            "… more than one attractor certified": lambda rows: with_cells(
+                [row["cell"] for row in learners(rows) if row["many"]]
+            ),
+            "… their states": lambda rows: kinds_of_states(learners(rows)),
         },
     )
 
 
-def learners(runs: Runs) -> list[Run]:
+def learners(rows: Rows) -> list[Row]:
     """The runs that learned."""
-    return [run for run in runs if learned_at(run) is not None]
-
-
-def plain(runs: Runs, wanted: bool) -> list[Run]:
-    """The `plain` runs that learned, or those that did not."""
-    return [run for run in runs if variant_of(run.config) == "plain" and (learned_at(run) is not None) == wanted]
+    return [row for row in rows if row["learned"] is not None]
 
 
 def plus_minus(values: Sequence[float]) -> str:
     """A mean, and where there is more than one value the standard deviation; in one line of a cell."""
-    found = spread(values)
-    deviation = f"&nbsp;±&nbsp;{found.deviation:.{places(found.mean)}f}" if len(values) > 1 else ""
-    return f"{rounded(found.mean)}{deviation}"
+    mean = fmean(values)
+    deviation = f"&nbsp;±&nbsp;{stdev(values):.{places(mean)}f}" if len(values) > 1 else ""
+    return f"{rounded(mean)}{deviation}"
 
 
 def rounded(value: float) -> str:
@@ -184,5 +170,5 @@ def places(value: float) -> int:
     return max(0, 2 - floor(log10(abs(value)))) if value else 2
 
 
-def metric_of(runs: Runs) -> str:
-    return "accuracy" if runs[0].summary["higher_is_better"] else "test error"
+def metric_of(rows: Rows) -> str:
+    return "accuracy" if rows[0]["run"].summary["higher_is_better"] else "test error"

@@ -1,17 +1,31 @@
 """What is said of runs side by side, on runs made by hand."""
 
 from collections.abc import Iterator
+from math import inf
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from scripts import scripts
-from studies.made_runs import ends, supervised
+
+from multistable.experiments.config import Config
+from multistable.experiments.results import Run
 
 
 @pytest.fixture(scope="module")
-def comparisons() -> Iterator[SimpleNamespace]:
-    with scripts("comparisons") as found:
-        yield found.comparisons
+def modules() -> Iterator[SimpleNamespace]:
+    with scripts("comparisons", "supervised", "runs") as found:
+        yield found
+
+
+def made(validation: list[float | None], vaa: list[float | None], accuracy: bool) -> Run:
+    rows: list[dict[str, float | None]] = [
+        {"epoch": float(epoch), "validation_metric": metric, "vaa": one}
+        for epoch, (metric, one) in enumerate(zip(validation, vaa, strict=True))
+    ]
+    summary = {"higher_is_better": accuracy, "chance": 0.1 if accuracy else 1.0}
+    return Run(Config(task="permuted_rows"), summary, rows, Path())
 
 
 @pytest.mark.parametrize(
@@ -25,48 +39,9 @@ def comparisons() -> Iterator[SimpleNamespace]:
     ],
 )
 def test_learned_at(
-    validation: list[float | None], accuracy: bool, epoch: int | None, comparisons: SimpleNamespace
+    validation: list[float | None], accuracy: bool, epoch: int | None, modules: SimpleNamespace
 ) -> None:
-    run = supervised(validation=validation, vaa=[0.01] * 3, accuracy=accuracy)
-    assert comparisons.learned_at(run) == epoch
-
-
-def test_pairs_have_the_same_cell_and_seed(comparisons: SimpleNamespace) -> None:
-    plain = [supervised(seed=0), supervised(seed=1), supervised("lstm"), supervised("lstm", "chrono")]
-    warm = [supervised(variant="warmup", seed=seed) for seed in (1, 2)] + [supervised("lstm", "chrono+warmup")]
-    assert comparisons.pairs([*plain, *warm], "warmup", "plain") == [(warm[0], plain[1]), (warm[2], plain[3])]
-    assert comparisons.cell_of(plain[3].config) == "chrono LSTM"
-
-
-def test_variants_side_by_side(comparisons: SimpleNamespace) -> None:
-    never, first, second = ends(0.8), ends(0.1, at=1), ends(0.1, at=2)
-    cases = [(first, second), (first, never), (never, second), (second, second), (never, never)]
-    runs = [
-        supervised(variant=variant, seed=seed, **rows)
-        for seed, pair in enumerate(cases)
-        for variant, rows in zip(("warmup", "plain"), pair, strict=True)
-    ]
-
-    def counts(*learned: int) -> list[int]:
-        """For, against and ties, of the pairs of which so many learned."""
-        soon = comparisons.soon(comparisons.learned_at)
-        tally = comparisons.beside("warmup", "plain", soon, learned)(runs)
-        return [len(cells) for cells in (tally.support, tally.against, tally.ties)]
-
-    # A run that never learned is later than any.
-    assert (counts(0, 1, 2), counts(1, 2), counts(2), counts(0)) == ([2, 1, 2], [2, 1, 1], [1, 0, 1], [0, 0, 1])
-
-
-def test_errors_of_accuracies_are_shares_of_wrong_answers(comparisons: SimpleNamespace) -> None:
-    worse, better = supervised(test=0.25, accuracy=True), supervised(variant="warmup", test=0.75, accuracy=True)
-    assert [comparisons.error(run) for run in (worse, better)] == [0.75, 0.25]
-    assert comparisons.beside("warmup", "plain", comparisons.exact, (0, 1, 2))([worse, better]).support == ["GRU"]
-
-
-def test_vaa_rises_by_more_than_a_little(comparisons: SimpleNamespace) -> None:
-    changes = {"gru": (0.01, 0.07), "lstm": (0.5, 0.44), "mgu": (0.5, 0.54), "brc": (0.54, 0.5)}
-    tally = comparisons.risen([supervised(cell, vaa=vaa) for cell, vaa in changes.items()])
-    assert (tally.support, tally.against, tally.ties) == (["GRU"], ["LSTM"], ["MGU", "BRC"])
+    assert modules.supervised.learned_at(made(validation, [None] * 3, accuracy)) == epoch
 
 
 @pytest.mark.parametrize(
@@ -80,13 +55,52 @@ def test_vaa_rises_by_more_than_a_little(comparisons: SimpleNamespace) -> None:
     ],
 )
 def test_whether_vaa_follows_the_metric(
-    vaa: list[float | None], validation: list[float], expected: float | None, comparisons: SimpleNamespace
+    vaa: list[float | None], validation: list[float | None], expected: float | None, modules: SimpleNamespace
 ) -> None:
-    of_error, of_accuracy = (
-        comparisons.follows(supervised(validation=validation, vaa=vaa, accuracy=accuracy)) for accuracy in (False, True)
-    )
+    of_error, of_accuracy = (modules.supervised.follows(made(validation, vaa, accuracy)) for accuracy in (False, True))
     assert of_error == (expected and pytest.approx(expected))
     assert of_accuracy == (expected and pytest.approx(-expected))
+
+
+def test_a_cell_with_other_gates_is_a_cell_of_its_own(modules: SimpleNamespace) -> None:
+    config = Config(task="permuted_rows", cell="lstm", init="chrono", warmup=True)
+    assert (modules.runs.cell_of(config), modules.runs.variant_of(config)) == ("chrono LSTM", "warmup")
+
+
+def row(variant: str, seed: int, learned: int | None = None, cell: str = "GRU") -> dict[str, Any]:
+    soon = -inf if learned is None else -learned
+    return {"variant": variant, "cell": cell, "seed": seed, "learned": learned, "soon": soon}
+
+
+def test_pairs_have_the_same_cell_and_seed(modules: SimpleNamespace) -> None:
+    plain = [row("plain", 0), row("plain", 1), row("plain", 0, cell="LSTM")]
+    warm = [row("warmup", 1), row("warmup", 2), row("warmup", 0, cell="LSTM")]
+    assert modules.comparisons.pairs([*plain, *warm], "warmup", "plain") == [(warm[0], plain[1]), (warm[2], plain[2])]
+
+
+@pytest.mark.parametrize(
+    ("learned", "counts"),
+    [((0, 1, 2), (2, 1, 2)), ((1, 2), (2, 1, 1)), ((2,), (1, 0, 1)), ((0,), (0, 0, 1))],
+)
+def test_variants_side_by_side(
+    learned: tuple[int, ...], counts: tuple[int, int, int], modules: SimpleNamespace
+) -> None:
+    # A run that never learned is later than any.
+    cases = [(1, 2), (1, None), (None, 2), (2, 2), (None, None)]
+    rows = [
+        row(variant, seed, when)
+        for seed, pair in enumerate(cases)
+        for variant, when in zip(("warmup", "plain"), pair, strict=True)
+    ]
+    tally = modules.comparisons.beside("warmup", "plain", "soon", learned)(rows)
+    assert tuple(len(cells) for cells in (tally.support, tally.against, tally.ties)) == counts
+
+
+def test_vaa_rises_by_more_than_a_little(modules: SimpleNamespace) -> None:
+    changes = {"GRU": (0.01, 0.07), "LSTM": (0.5, 0.44), "MGU": (0.5, 0.54), "BRC": (0.54, 0.5)}
+    rows = [{"cell": cell, "vaa before": before, "vaa": after} for cell, (before, after) in changes.items()]
+    tally = modules.comparisons.risen(rows)
+    assert (tally.support, tally.against, tally.ties) == (["GRU"], ["LSTM"], ["MGU", "BRC"])
 
 
 @pytest.mark.parametrize(
@@ -99,10 +113,11 @@ def test_whether_vaa_follows_the_metric(
         (0, 0, 0, "no cases"),
     ],
 )
-def test_verdicts(support: int, against: int, ties: int, verdict: str, comparisons: SimpleNamespace) -> None:
-    assert comparisons.Tally(["GRU"] * support, ["GRU"] * against, ["GRU"] * ties).verdict == verdict
+def test_verdicts(support: int, against: int, ties: int, verdict: str, modules: SimpleNamespace) -> None:
+    tally = modules.comparisons.Tally(["GRU"] * support, ["GRU"] * against, ["GRU"] * ties)
+    assert tally.verdict == verdict
 
 
-def test_sign_test(comparisons: SimpleNamespace) -> None:
+def test_sign_test(modules: SimpleNamespace) -> None:
     # Of 32 sequences of five falls, one has no tails, and five have one.
-    assert [comparisons.sign_test(most, 5) for most in (5, 4, 3)] == [2 / 32, 2 * (1 + 5) / 32, 1.0]
+    assert [modules.comparisons.sign_test(most, 5) for most in (5, 4, 3)] == [2 / 32, 2 * (1 + 5) / 32, 1.0]

@@ -32,7 +32,7 @@ def test_every_table_stands_in_one_page() -> None:
 
 def test_figures_are_of_as_many_runs(modules: SimpleNamespace) -> None:
     for runs in modules.runs.found_runs(modules.runs.SUPERVISED + modules.runs.T_MAZE):
-        with Image.open(DOCS / f"{modules.runs.slug(runs)}.png") as picture:
+        with Image.open(DOCS / f"{modules.runs.slug(runs[0].config)}.png") as picture:
             assert picture.info["Description"] == f"{len(runs)} runs"
 
 
