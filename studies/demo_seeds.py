@@ -3,9 +3,6 @@
 Run: python studies/demo_seeds.py
 """
 
-from dataclasses import asdict
-from typing import Any
-
 import torch
 from rows import Row, complete
 
@@ -13,17 +10,13 @@ from multistable.experiments.demo import DemoConfig, run_demo
 
 SEEDS = 5
 STEPS = {"gru": (100, 1000), "lstm": (200, 2000)}  # of warmup and of training: an LSTM needs more of both
-
-CASES = [
-    {"settings": asdict(DemoConfig(cell=cell, seed=seed, warmup_steps=warmup_steps, steps=steps))}
-    for seed in range(SEEDS)
-    for cell, (warmup_steps, steps) in STEPS.items()
-]
+CASES = [{"cell": cell, "seed": seed} for seed in range(SEEDS) for cell in STEPS]
 
 
-def demonstrate(settings: dict[str, Any]) -> Row:
+def demonstrate(cell: str, seed: int) -> Row:
     """The whole demonstration."""
-    return run_demo(DemoConfig(**settings)).to_dict()
+    warmup_steps, steps = STEPS[cell]
+    return run_demo(DemoConfig(cell=cell, seed=seed, warmup_steps=warmup_steps, steps=steps)).to_dict()
 
 
 if __name__ == "__main__":

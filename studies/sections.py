@@ -49,9 +49,23 @@ def across(found: Sequence[Rows], lines: Mapping[str, Column[Row]]) -> str:
     return grid(["", *(title(config_of(rows)) for rows in found)], body)
 
 
-def by_section(found: Sequence[Rows], tables: Mapping[str, Callable[[Rows], str]]) -> dict[str, str]:
-    """Tables of each section alone, by name."""
-    return {f"{slug(config_of(rows))}-{name}": made(rows) for rows in found for name, made in tables.items()}
+def of_page(
+    name: str,
+    sweeps: Sequence[str],
+    found: Sequence[Rows],
+    settings: Mapping[str, Column[Row]],
+    claims: Claims,
+    asides: Claims,
+    of_section: Mapping[str, Callable[[Rows], str]],
+) -> dict[str, str]:
+    """The tables that every page has, and those of each section alone, by name."""
+    alone: dict[str, Callable[[Rows], str]] = {**of_section, "claims": lambda rows: cases(rows, claims, asides)}
+    return {
+        f"{name}-finished": finished(sweeps, found),
+        f"{name}-claims": verdicts(found, claims),
+        f"{name}-settings": across(found, {**SETTINGS, **settings}),
+        **{f"{slug(config_of(rows))}-{table}": made(rows) for rows in found for table, made in alone.items()},
+    }
 
 
 def finished(sweeps: Sequence[str], found: Sequence[Rows]) -> str:

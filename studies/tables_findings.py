@@ -40,10 +40,10 @@ def tables() -> dict[str, str]:
 
 
 def demonstration() -> str:
-    rows = [row | {"cell": row["settings"]["cell"].upper()} for row in findings("demo_seeds")]
+    rows = [row | {"cell": row["cell"].upper()} for row in findings("demo_seeds")]
     columns = listed(
         "| error without | error with | VAA before | VAA after | VAA after, 10,000 steps | residual there",
-        "{cell}, seed {settings[seed]} | {loss_plain:.3f} | {loss_warmup:.4f} | {vaa_before:.2f} | {vaa_after:.2f} "
+        "{cell}, seed {seed} | {loss_plain:.3f} | {loss_warmup:.4f} | {vaa_before:.2f} | {vaa_after:.2f} "
         "| {vaa_after_at_10000:.2f} | {residual_after_at_10000:.0e}",
     )
     return table(sorted(rows, key=lambda row: str(row["cell"])), columns)

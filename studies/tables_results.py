@@ -10,21 +10,17 @@ from rows import Row
 from runs import SUPERVISED, found_runs
 from sections import (
     LABEL,
-    SETTINGS,
     STATES,
     WARMED_UP,
     Claims,
     Rows,
     across,
-    by_section,
-    cases,
     config_of,
-    finished,
     kinds_of_states,
     mean_of,
+    of_page,
     plain,
     vaa_change,
-    verdicts,
     with_cells,
 )
 from supervised import halfway_of, supervised
@@ -53,17 +49,10 @@ ASIDES: Claims = {
 def tables() -> dict[str, str]:
     """All of them, by name."""
     found = [[supervised(run) for run in runs] for runs in found_runs(SUPERVISED)]
-    return {
-        "results-finished": finished(SUPERVISED, found),
-        "results-claims": verdicts(found, CLAIMS),
-        "results-settings": across(found, SETTINGS | OF_TRAINING),
-        "results-precision": precision(found),
-        "results-vaa": vaa(found),
-        **by_section(
-            found,
-            {"outcomes": outcomes, "lengths": lengths, "claims": lambda rows: cases(rows, CLAIMS, ASIDES)},
-        ),
-    }
+    made = of_page(
+        "results", SUPERVISED, found, OF_TRAINING, CLAIMS, ASIDES, {"outcomes": outcomes, "lengths": lengths}
+    )
+    return made | {"results-precision": precision(found), "results-vaa": vaa(found)}
 
 
 def split(rows: Rows) -> str:

@@ -11,21 +11,17 @@ from rows import Row
 from runs import T_MAZE, found_runs
 from sections import (
     LABEL,
-    SETTINGS,
     STATES,
     WARMED_UP,
     Claims,
     Rows,
     across,
-    by_section,
-    cases,
     config_of,
-    finished,
     kinds_of_states,
     mean_of,
+    of_page,
     plain,
     vaa_change,
-    verdicts,
     with_cells,
 )
 
@@ -45,21 +41,9 @@ ASIDES: Claims = {
 def tables() -> dict[str, str]:
     """All of them, by name."""
     found = [[in_maze(run) for run in runs] for runs in found_runs(T_MAZE)]
-    return {
-        "results-t-maze-finished": finished(T_MAZE, found),
-        "results-t-maze-claims": verdicts(found, CLAIMS),
-        "results-t-maze-settings": across(found, SETTINGS | OF_TRAINING),
-        "results-t-maze-regained": across(found, REGAINED),
-        **by_section(
-            found,
-            {
-                "outcomes": outcomes,
-                "corridors": in_corridors,
-                "lasting": lasting,
-                "claims": lambda rows: cases(rows, CLAIMS, ASIDES),
-            },
-        ),
-    }
+    of_section = {"outcomes": outcomes, "corridors": in_corridors, "lasting": lasting}
+    made = of_page("results-t-maze", T_MAZE, found, OF_TRAINING, CLAIMS, ASIDES, of_section)
+    return made | {"results-t-maze-regained": across(found, REGAINED)}
 
 
 OF_TRAINING: dict[str, Column[Row]] = {

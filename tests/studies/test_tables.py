@@ -64,6 +64,13 @@ def test_numbers_have_three_digits(values: list[float], shown: str, modules: Sim
     assert modules.tables_results.plus_minus(values).replace("&nbsp;", " ") == shown
 
 
+@pytest.mark.parametrize("study", ["certified", "demo_seeds", "max_prefix", "multistability", "recurrent_ppo"])
+def test_studies_have_nothing_left_to_do(study: str) -> None:
+    with scripts(study, "rows") as found:
+        rows = found.rows.findings(study)
+        assert all(any(case.items() <= row.items() for row in rows) for case in vars(found)[study].CASES)
+
+
 def test_a_study_goes_on_where_it_stopped(
     modules: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
