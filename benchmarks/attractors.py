@@ -5,11 +5,10 @@ Beside both stand 10,000 steps of all states, none left out: `measure` leaves ou
 Run: python benchmarks/attractors.py
 """
 
-import multiprocessing
 from typing import Any
 
 import torch
-from side_by_side import median_seconds, peak_megabytes, write
+from side_by_side import in_own_process, median_seconds, peak_megabytes, write
 from torch import Tensor, nn
 
 from multistable import attractors, init, measure, warmup
@@ -38,13 +37,7 @@ def network(name: str) -> tuple[nn.GRU, Tensor]:
 
 
 def added_megabytes(name: str, task: str) -> float:
-    """Peak memory of the task above what was there before, in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_added_megabytes, (name, task))
-
-
-def _added_megabytes(name: str, task: str) -> float:
+    """Peak memory of the task above what was there before."""
     gru, inputs = network(name)
     # What a first, small call loads is not counted.
     attractors(gru, inputs[:, :2], horizon=128, generator=0)
@@ -86,7 +79,9 @@ def row(name: str) -> dict[str, Any]:
         "median seconds": {task: round(value, 2) for task, value in seconds.items()},
         "attractors / measure": round(seconds["attractors"] / seconds["measure"], 3),
         "attractors / all steps": round(seconds["attractors"] / seconds["all steps"], 3),
-        "peak megabytes added": {task: round(added_megabytes(name, task)) for task in ("attractors", "measure")},
+        "peak megabytes added": {
+            task: round(in_own_process(added_megabytes, name, task)) for task in ("attractors", "measure")
+        },
     }
 
 

@@ -3,13 +3,12 @@
 Run: python benchmarks/layers.py
 """
 
-import multiprocessing
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
-from side_by_side import median_seconds, peak_megabytes, write
+from side_by_side import in_own_process, median_seconds, peak_megabytes, write
 from torch import Tensor, nn
 
 from multistable.nn import BRC, MGU, NBRC, ops
@@ -61,13 +60,7 @@ def products(cell: str, hidden: int, inputs: Tensor) -> None:
 
 
 def added_megabytes(cell: str, hidden: int, input_size: int) -> float:
-    """Peak memory of forward and backward above that of the module and its inputs, in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_added_megabytes, (cell, hidden, input_size))
-
-
-def _added_megabytes(cell: str, hidden: int, input_size: int) -> float:
+    """Peak memory of forward and backward above that of the module and its inputs."""
     torch.set_num_threads(1)
     module, inputs = KINDS[cell](input_size, hidden), inputs_of(input_size)
     # Short sequences first, so that what is loaded once does not count.
@@ -97,7 +90,7 @@ def compare(hidden: int, input_size: int) -> list[dict[str, Any]]:
             "inputs": input_size,
             "median milliseconds": round(1e3 * seconds[cell], 1),
             "matrix products alone, milliseconds": round(1e3 * seconds[f"{cell}, products"], 1),
-            "peak megabytes": round(added_megabytes(cell, hidden, input_size), 1),
+            "peak megabytes": round(in_own_process(added_megabytes, cell, hidden, input_size), 1),
             "time / GRU": round(seconds[cell] / seconds["GRU"], 3),
         }
         if cell in LOOPS:

@@ -3,11 +3,10 @@
 Run: python benchmarks/measure.py
 """
 
-import multiprocessing
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from side_by_side import median_seconds, peak_megabytes, write
+from side_by_side import in_own_process, median_seconds, peak_megabytes, write
 from torch import Tensor, nn
 
 from multistable import measure, warmup
@@ -33,14 +32,8 @@ def expanded_call(module: nn.RNNBase, horizon: int) -> None:
     module(torch.ones(1, 1, 1).expand(horizon, N, 1))
 
 
-def added_megabytes(cell: str, task: Literal["measure", "expanded call"]) -> float:
-    """Peak memory of the task at 10,000 steps above its peak at 120 steps, in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_added_megabytes, (cell, task))
-
-
-def _added_megabytes(cell: str, task: str) -> float:
+def added_megabytes(cell: str, task: str) -> float:
+    """Peak memory of the task at 10,000 steps above its peak at 120 steps."""
     module, inputs = network(cell, warmed=False)
     peaks = []
     for horizon in (120, HORIZON):
@@ -73,6 +66,6 @@ def compare(cell: str, warmed: bool) -> dict[str, Any]:
 if __name__ == "__main__":
     rows = [compare(cell, warmed) for cell in KINDS for warmed in (False, True)]
     for cell in KINDS:
-        memory = {task: round(added_megabytes(cell, task), 1) for task in ("measure", "expanded call")}
+        memory = {task: round(in_own_process(added_megabytes, cell, task), 1) for task in ("measure", "expanded call")}
         rows.append({"cell": cell, "network": "new", "megabytes added from 120 to 10,000 steps": memory})
     write("measure", rows)

@@ -1,6 +1,7 @@
 """Timing of alternatives in one process."""
 
 import json
+import multiprocessing
 import platform
 import statistics
 import time
@@ -24,6 +25,12 @@ def median_seconds(tasks: Mapping[str, Callable[[int], object]], repeats: int) -
             task(turn)
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def in_own_process(task: Callable[..., float], *arguments: object) -> float:
+    """What the task returns where nothing else has run before, so that peak memory is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(task, arguments)
 
 
 def peak_megabytes() -> float:

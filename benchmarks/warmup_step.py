@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from multistable import vaa_star, warmup
 from multistable._measure.reach import draw_prefixes
 from multistable._measure.score import draw_constant
+from multistable._measure.selection import select
 from multistable._warmup.descent import Descent, trainable
 from multistable.dynamics import Sequences, Stack, dynamics, stacks
 from multistable.dynamics.calls import full_lengths
@@ -35,7 +36,7 @@ def warmup_step(
 ) -> None:
     """The step that `warmup` takes."""
     generator = torch.Generator().manual_seed(seed)
-    descent = Descent([stack], stack.parts, 0.95, 1e-4, max_prefix, BATCH, generator)
+    descent = Descent(select(stack.module, None), 0.95, 1e-4, max_prefix, BATCH, generator)
     descent.step([Sequences(inputs, full_lengths(inputs))], HORIZON, trainable(stack.parts), optimizer)
 
 

@@ -1,4 +1,4 @@
-"""Modules from benchmarks/, which is no package: scripts there import each other by name."""
+"""Modules from benchmarks/ and studies/, which are no packages: scripts there import each other by name."""
 
 import importlib
 import sys
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-BENCHMARKS = str(Path(__file__).parents[1] / "benchmarks")
+FOLDERS = tuple(str(Path(__file__).parents[1] / name) for name in ("benchmarks", "studies"))
 
 
 @contextmanager
@@ -17,8 +17,9 @@ def scripts(*names: str) -> Iterator[SimpleNamespace]:
     """Some of them, by name; afterwards none of them is imported any more."""
     there = set(sys.modules)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCHMARKS)
+        for folder in FOLDERS:
+            patch.syspath_prepend(folder)
         yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     for name in set(sys.modules) - there:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(BENCHMARKS):
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(FOLDERS):
             del sys.modules[name]

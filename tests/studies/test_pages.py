@@ -1,0 +1,143 @@
+"""Numbers that stand in sentences, and what sentences conclude, are held to the data."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from scripts import scripts
+
+ROOT = Path(__file__).parents[2]
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def modules() -> Iterator[SimpleNamespace]:
+    with scripts("tables_findings", "comparisons", "runs") as found:
+        yield found
+
+
+def says(sentence: str, page: str = "docs/measurements.md") -> bool:
+    """Whether a page has these words, whatever its lines."""
+    return sentence in " ".join((ROOT / page).read_text().split())
+
+
+def rows_of(name: str) -> list[Row]:
+    (file,) = ROOT.glob(f"*/results/{name}.json")
+    rows: list[Row] = json.loads(file.read_text())["rows"]
+    return rows
+
+
+def test_the_readme_quotes_the_demonstration() -> None:
+    result = json.loads((ROOT / "docs" / "demo" / "result.json").read_text())
+    errors = f"{result['loss_plain']:.3f} | {result['loss_warmup']:.4f}"
+    assert says(f"| test error (MSE; chance is 1) | {errors} |", "README.md")
+    assert says(f"| VAA before training | {result['vaa_before']:.2f} | {result['vaa_after']:.2f} |", "README.md")
+
+
+def test_versions(modules: SimpleNamespace) -> None:
+    files = [*ROOT.glob("benchmarks/results/*.json"), *ROOT.glob("studies/results/*.json")]
+    ((python, torch, machine),) = {tuple(json.loads(file.read_text())["versions"].values()) for file in files}
+    assert says(f"({machine}) with Python {python} and torch {torch}.")
+    for page, sweeps in {"results": modules.runs.SUPERVISED, "results-t-maze": modules.runs.T_MAZE}.items():
+        found = [run.summary["versions"] for runs in modules.runs.found_runs(sweeps) for run in runs]
+        ((python, torch),) = {(one["python"], one["torch"]) for one in found}
+        assert says(f"Python {python} and torch {torch}.", f"docs/{page}.md")
+        assert says(f"falls if it changes by more than {modules.comparisons.MOVED:g}.", f"docs/{page}.md")
+
+
+def test_cells() -> None:
+    rows = rows_of("multistability")
+    bistable = [row for row in rows if row["cell"] in ("BRC", "nBRC")]
+    others = [row for row in rows if row not in bistable]
+    assert says(f"holds in all {len(rows)}. The {len(others)} LSTMs, GRUs and MGUs have a single equilibrium")
+    assert says(f"the {len(bistable)} BRCs and nBRCs have many, at rest.")
+    assert max(row["before"]["vaa"] for row in others) < 0.011 and min(row["before"]["vaa"] for row in bistable) > 0.28
+    assert max(row["before"]["residual"] for row in rows) < 3e-7
+    less = [row["cell"] for row in bistable if row["after"]["vaa"] < row["before"]["vaa"]]
+    assert says("in all six networks, and of an nBRC in four of six") and (less.count("BRC"), less.count("nBRC")) == (
+        6,
+        4,
+    )
+    slower = [row for row in bistable if row["after"]["vaa at 240 steps"] > row["before"]["vaa at 240 steps"]]
+    assert says("rises in ten of the twelve") and len(slower) == 10
+
+
+def test_certified() -> None:
+    rows = rows_of("certified")
+    single = [row for row in rows if row["cell"] not in ("BRC", "nBRC")]
+    assert all(row["count"] == 1 for row in single if row["variant"] == "new")
+    assert all(row["count"] <= 2 for row in single if row["variant"] == "warmup")
+    kept = [row for row in rows if "contraction" in row["variant"]]
+    assert all(row["shares"] == {"equilibrium": 1.0} for row in kept)
+    assert all(row["count"] == 1 for row in kept if row["cell"] == "chrono LSTM")
+    certified = {(row["variant"], row["cell"], row["seed"]): row["certified"] for row in rows}
+    for (variant, *network), value in certified.items():
+        if variant == "bistable_":
+            assert certified["bistable_, contraction", *network] > value
+        if variant == "contraction" and network[0] != "chrono LSTM":
+            assert certified["warmup", *network] < value
+
+
+def test_lasting_memory(modules: SimpleNamespace) -> None:
+    tested = {task: modules.tables_findings.memory_rows(task) for task in ("sign", "copy")}
+    learned = {
+        task: [row for row in rows if modules.tables_findings.LEARNED[task](row["test"]["100"])]
+        for task, rows in tested.items()
+    }
+    # None is between: what has not learned a task is at chance.
+    assert all(0.4 < row["test"]["100"] < 0.6 for row in tested["sign"] if row not in learned["sign"])
+    assert all(row["test"]["100"] > 0.9 for row in tested["copy"] if row not in learned["copy"])
+    counts = {task: f"{len(learned[task])} of {len(tested[task])}" for task in tested}
+    alone = sum(row["variant"] == "none" for rows in learned.values() for row in rows)
+    helped = f"{alone} of these without any help before training."
+    assert says(f"{counts['sign']} networks learned the sign, and {counts['copy']} the copy; {helped}")
+    last = [row["test"]["100000"] for row in learned["sign"]]
+    nearly, exactly = sum(share >= 0.99 for share in last), sum(share == 1 for share in last)
+    assert says(f"after 100,000 steps {nearly} networks have it right in 99 % or more, {exactly} in all")
+
+
+def test_copies_that_last(modules: SimpleNamespace) -> None:
+    rows = modules.tables_findings.memory_rows("copy")
+
+    def error(length: str, variant: str, double: bool) -> float:
+        group = [row for row in rows if row["variant"] == variant and row["double"] == double]
+        return float(median(row["test"][length] for row in group))
+
+    best = min({(row["variant"], row["double"]) for row in rows}, key=lambda one: error("100000", *one))
+    assert says("best off at 100,000 steps is `bistable_, double`.") and best == ("bistable_", True)
+    for double in (False, True):
+        assert error("10000", "bistable_, contraction", double) > error("10000", "bistable_", double)
+
+
+def test_layers() -> None:
+    rows = rows_of("layers")
+    grus = {(row["hidden"], row["inputs"]): row["peak megabytes"] for row in rows if row["cell"] == "GRU"}
+    ours = [row for row in rows if row["cell"] != "GRU"]
+    assert says("train faster than `nn.GRU` on a CPU, in 50 to 70 % of its memory", "docs/layers.md")
+    assert all(row["time / GRU"] < 1 for row in ours)
+    assert all(0.49 < row["peak megabytes"] / grus[row["hidden"], row["inputs"]] < 0.7 for row in ours)
+
+
+def test_recurrent_ppo() -> None:
+    after = {(row["seed"], row["variant"]): row["solved after steps"] for row in rows_of("recurrent_ppo")}
+    ratios = [after[seed, "plain"] / steps for (seed, variant), steps in after.items() if variant == "warmup"]
+    assert says(f"Without the warmup it took {min(ratios):.1f} to {max(ratios):.1f} times as many steps, seed by seed.")
+
+
+def test_kills() -> None:
+    run, sweep = rows_of("kills")
+    assert run["times warmed up"] == 1
+    assert run["epochs that changed"] == sweep["finished runs that were touched again"] == 0
+    assert all(row["runs that are the same to the bit"] == row["runs"] for row in (run, sweep))
+    assert says("five kills of a run and of a sweep", "docs/experiments.md")
+    assert len(run["killed"]) == len(sweep["killed"]) == 5
+
+
+def test_every_small_experiment_was_timed() -> None:
+    small = [path.relative_to(ROOT).as_posix() for path in (ROOT / "configs" / "small").glob("*.yaml")]
+    assert [row["config"] for row in rows_of("small_configs")] == sorted(small)
