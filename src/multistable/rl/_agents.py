@@ -18,12 +18,7 @@ Agent = Callable[[Inputs], Actions]
 
 
 class Greedy:
-    """Takes the action of the highest value, and carries the network's state from step to step.
-
-    Args:
-        network: gives the values.
-        count: N, the number of agents.
-    """
+    """`count` agents that take the action of the highest value, and carry the network's state from step to step."""
 
     def __init__(self, network: DRQN, count: int) -> None:
         self._network = network
@@ -31,12 +26,7 @@ class Greedy:
             self._state = network.zero_state(count)
 
     def __call__(self, inputs: Inputs) -> Actions:
-        """Act on the next inputs.
-
-        Raises:
-            ValueError: an input is NaN or infinite.
-            FloatingPointError: a value is, though the inputs are not.
-        """
+        """Act; raise ValueError if an input is NaN or infinite, and FloatingPointError if only a value is."""
         with torch.inference_mode():
             values, self._state = self._network.step(as_inputs(inputs, self._network), self._state)
         found = values.cpu().numpy()
@@ -48,12 +38,7 @@ class Greedy:
 
 
 class Random:
-    """Draws every action.
-
-    Args:
-        probabilities: the actions' probabilities, (A,).
-        rng: draws.
-    """
+    """Agents that draw actions with the given probabilities, (A,)."""
 
     def __init__(self, probabilities: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._cumulative = np.cumsum(probabilities)
@@ -66,14 +51,7 @@ class Random:
 
 
 class EpsilonGreedy:
-    """Takes a random action with probability epsilon, and else the greedy one.
-
-    Args:
-        random: draws the random actions.
-        greedy: chooses the others.
-        epsilon: the probability.
-        rng: draws whose turn it is.
-    """
+    """Agents that take the random action with probability epsilon, and otherwise the greedy one."""
 
     def __init__(self, random: Agent, greedy: Agent, epsilon: float, rng: np.random.Generator) -> None:
         self._random, self._greedy, self._epsilon, self._rng = random, greedy, epsilon, rng

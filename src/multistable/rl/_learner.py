@@ -39,14 +39,9 @@ class Period(NamedTuple):
 
 
 class Learner:
-    """Deep recurrent Q-learning as `train_drqn` describes it, with what lasts from one episode to the next.
+    """Deep recurrent Q-learning as `train_drqn` describes it; changes the network and the buffer in place.
 
-    Args:
-        network: the network, changed in place.
-        env: the environment.
-        buffer: a replay buffer with at least one episode, changed in place.
-        exploration: the probabilities of random actions, (A,).
-        settings: the settings.
+    The buffer must hold an episode. `exploration` holds the probabilities of random actions, (A,).
     """
 
     def __init__(
@@ -99,10 +94,7 @@ class Learner:
         return Played(float(episode.rewards.sum()), len(episode), loss)
 
     def state_dict(self) -> dict[str, Any]:
-        """What learning goes on with, in tensors and plain values, if taken when the target network is a fresh copy.
-
-        That is before all learning, and after a period that ends with a copy: the target network is left out.
-        """
+        """What learning goes on with; complete only where a period ends with a copy, as it lacks the target network."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -110,13 +102,7 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned.
-
-        Raises:
-            KeyError: something is missing.
-            RuntimeError: the weights are another network's.
-            ValueError: the optimiser's state is another network's, or the buffer's is no buffer's.
-        """
+        """Go on from what `state_dict` returned; raise where it does not fit."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.buffer.load_state_dict(state["buffer"])
@@ -126,17 +112,7 @@ class Learner:
 def filled_buffer(
     env: gymnasium.Env[Any, Any], capacity: int, exploration: NDArray[np.float64], rng: np.random.Generator
 ) -> ReplayBuffer:
-    """A replay buffer full of episodes of random actions.
-
-    Args:
-        env: the environment.
-        capacity: transitions in the buffer.
-        exploration: the probabilities of actions, (A,).
-        rng: draws the actions, and seeds the environment.
-
-    Raises:
-        ValueError: an observation or reward is NaN or infinite, or an episode is longer than the capacity.
-    """
+    """A replay buffer full of episodes of random actions, with the probabilities `exploration`; raises as `learn`."""
     buffer = ReplayBuffer(capacity)
     agent = Random(exploration, rng)
     while buffer.add(rollout(env, agent, int(rng.integers(_SEEDS)))) == 0:

@@ -51,11 +51,7 @@ Transition = tuple[Episode, int]
 
 
 class ReplayBuffer:
-    """The latest episodes, each stored once; iterates from the oldest to the latest.
-
-    Args:
-        capacity: the number of transitions that it holds at most.
-    """
+    """The latest episodes, of at most `capacity` transitions in all; iterates from the oldest to the latest."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -70,11 +66,7 @@ class ReplayBuffer:
         return iter(self._episodes)
 
     def add(self, episode: Episode) -> int:
-        """Store an episode, drop the oldest until it fits, and return how many were dropped.
-
-        Raises:
-            ValueError: the episode is longer than the capacity.
-        """
+        """Store an episode, drop the oldest until it fits, and return how many were dropped."""
         if len(episode) > self._capacity:
             raise ValueError(f"capacity must hold an episode of {len(episode)} transitions, got {self._capacity}")
         self._episodes.append(episode)
@@ -105,12 +97,7 @@ class ReplayBuffer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Hold what `state_dict` returned, and nothing else.
-
-        Raises:
-            KeyError: something is missing.
-            ValueError: its parts do not fit together.
-        """
+        """Hold what `state_dict` returned, and nothing else; raise unless its parts fit together."""
         steps, terminated = state["steps"], state["terminated"]
         arrays = [state[name].numpy(force=True) for name in _ARRAYS]
         rows = [sum(steps) + len(steps), sum(steps), sum(steps)]

@@ -48,11 +48,9 @@ class DRQNResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON knows."""
+        lists = {name: list(getattr(self, name)) for name in ("returns", "steps", "losses", "evaluated")}
         return {
-            "returns": list(self.returns),
-            "steps": list(self.steps),
-            "losses": list(self.losses),
-            "evaluated": list(self.evaluated),
+            **lists,
             "evaluations": [found.to_dict() for found in self.evaluations],
             "first_optimal": self.first_optimal,
             "warmup": None if self.warmup is None else self.warmup.to_dict(),

@@ -15,13 +15,7 @@ __all__ = ["rollout", "rollouts"]
 
 
 def rollout(env: gymnasium.Env[Any, Any], agent: Agent, seed: int | None = None) -> Episode:
-    """Play one episode, until it terminates or is truncated.
-
-    Args:
-        env: the environment.
-        agent: one agent, at the beginning of an episode.
-        seed: passed on to the environment's `reset`.
-    """
+    """Play one episode with a new agent, until it terminates or is truncated; `seed` goes to the environment."""
     encoding = encoding_of(env)
     observation, _ = env.reset(seed=seed)
     inputs, actions, rewards = [encoding.first([observation])], [], []
@@ -38,12 +32,9 @@ def rollout(env: gymnasium.Env[Any, Any], agent: Agent, seed: int | None = None)
 def rollouts(
     envs: VectorEnv[Any, Any, Any], agents: Agent, seed: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Play one episode in each of N environments at once, until the last of them ends.
+    """Play one episode in each of N environments at once with N new agents; `seed` goes to the environments.
 
-    Args:
-        envs: the environments. Where one begins another episode before the last has ended, that episode is ignored.
-        agents: N agents, at the beginning of an episode.
-        seed: passed on to the environments' `reset`.
+    What environments do after their first episode, while others are still in theirs, is ignored.
 
     Returns:
         The episodes' returns, undiscounted, and their numbers of steps, each (N,).

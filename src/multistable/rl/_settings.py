@@ -11,14 +11,7 @@ _CHECKS = {"discount": check_probability, "epsilon": check_probability, "lr": ch
 
 @dataclass(frozen=True, kw_only=True)
 class DRQNSettings:
-    """How to learn, whatever the network and the environment; `train_drqn` says what each setting means.
-
-    The defaults are the settings of Lambrechts et al. 2023 (arXiv:2106.01001).
-
-    Raises:
-        TypeError: a setting has the wrong type.
-        ValueError: a setting is out of its range.
-    """
+    """The arguments of `train_drqn` with the same names; checked, and by default those of Lambrechts et al. 2023."""
 
     episodes: int = 2000
     discount: float = 0.98

@@ -27,10 +27,6 @@ class TargetNetwork:
 
     The copy stays the same over many updates, and a single run along an episode gives all of its targets. So it runs
     along each episode once, with all others whose targets are not known, rather than once per transition drawn.
-
-    Args:
-        network: what to copy.
-        discount: the factor by which a reward counts less with each step that it is ahead.
     """
 
     def __init__(self, network: DRQN, discount: float) -> None:
@@ -75,11 +71,7 @@ def td_loss(network: DRQN, transitions: Sequence[Transition], targets: NDArray[n
 def update(
     network: DRQN, optimizer: torch.optim.Optimizer, transitions: Sequence[Transition], targets: NDArray[np.float64]
 ) -> float:
-    """Take a step of the optimiser on `td_loss`, and return the loss before it.
-
-    Raises:
-        FloatingPointError: the loss is NaN or infinite; no step is taken.
-    """
+    """Take a step of the optimiser on `td_loss`, unless that is NaN or infinite, and return the loss before it."""
     loss = td_loss(network, transitions, targets)
     value = loss.item()
     if not math.isfinite(value):
