@@ -3,6 +3,8 @@ import json
 import math
 import pickle
 import re
+from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 import gymnasium
@@ -23,6 +25,7 @@ from multistable.rl import (
     optimal_in_t_maze,
     train_drqn,
 )
+from multistable.rl._settings import DRQNSettings
 
 MAZE = "multistable/TMaze-v0"
 
@@ -130,6 +133,13 @@ def test_any_recurrent_layer_and_float64(device: torch.device) -> None:
         before = copy.deepcopy(network)
         train(network, episodes=1, warmup_options={"steps": 1, "horizon": 5})
         assert not torch.equal(network.head.weight, before.head.weight)
+
+
+def test_the_documented_defaults_are_those_of_the_settings() -> None:
+    for setting in fields(DRQNSettings):
+        documented = rf"    {setting.name}: [^:]*; {setting.default:,} by default\."
+        assert re.search(documented, train_drqn.__doc__ or ""), setting.name
+        assert signature(train_drqn).parameters[setting.name].default == setting.default
 
 
 def test_the_progress_bar_counts_episodes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def train_drqn(
             autoreset mode but "Disabled".
         episodes: training episodes, 1 or more; 2,000 by default.
         discount: the factor in [0, 1] by which a reward counts less with each step that it is ahead; 0.98 by default.
-        lr: Adam's learning rate; 1e-3 by default.
+        lr: Adam's learning rate; 0.001 by default.
         batch_size: transitions in an update; 32 by default.
         updates_per_episode: updates after each episode; 10 by default.
         target_period: training episodes from one copy of the network to the next; 20 by default.
