@@ -56,7 +56,7 @@ class QuickSettings(DRQNSettings):
     """Fewer transitions to fill the buffer with than in the paper, and fewer updates."""
 
     capacity: int = 400
-    updates_per_episode: int = 2
+    updates_per_episode: int = 1
 
 
 def in_child(function: Callable[[], object]) -> int:
