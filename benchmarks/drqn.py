@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from multistable.nn import NBRC, DoubleLayer
 from multistable.rl import DRQN, T_MAZE_EXPLORATION, TMazeVectorEnv, optimal_in_t_maze, train_drqn
-from multistable.rl._temporal_difference import Targets, update
-from multistable.rl.learner import filled_buffer
-from multistable.rl.replay_buffer import Transition
-from multistable.rl.rollouts import Greedy, rollout, rollouts
+from multistable.rl._agents import Greedy
+from multistable.rl._learner import filled_buffer
+from multistable.rl._replay_buffer import Transition
+from multistable.rl._rollouts import rollout, rollouts
+from multistable.rl._temporal_difference import TargetNetwork, update
 
 LENGTH, HIDDEN, LAYERS, BATCH, REPEATS = 20, 32, 2, 32, 21
 INPUTS, ACTIONS, DISCOUNT, CAPACITY, EPISODES = 9, 4, 0.98, 8192, 2000
@@ -70,23 +71,23 @@ def updates(cell: str, threads: int) -> dict[str, Any]:
     # As at the beginning of training: random episodes, most of them 3 L - 1 steps long.
     buffer, network = filled_buffer(maze(), CAPACITY, EXPLORATION, rng), build(cell)
     plain, target_network = build(cell), build(cell)
-    targets = Targets(network, DISCOUNT)
-    targets.prepare(buffer)
+    target = TargetNetwork(network, DISCOUNT)
+    target.prepare(buffer)
     ours, theirs = (torch.optim.Adam(one.parameters(), lr=1e-3, fused=True) for one in (network, plain))
 
     def ten_updates(_: int) -> None:
         # A copy has no targets yet, as an episode that has just been played.
         buffer.add(copy.copy(next(iter(buffer))))
-        targets.prepare(buffer)
+        target.prepare(buffer)
         for _ in range(10):
             transitions = buffer.sample(BATCH, rng)
-            update(network, ours, transitions, targets.of(transitions))
+            update(network, ours, transitions, target.targets(transitions))
 
     seconds = median_seconds(
         {
             "update": ten_updates,
             "transcription": lambda _: transcribed_update(plain, target_network, theirs, buffer.sample(BATCH, rng)),
-            "all targets": lambda _: Targets(network, DISCOUNT).prepare(buffer),
+            "all targets": lambda _: TargetNetwork(network, DISCOUNT).prepare(buffer),
         },
         REPEATS,
     )

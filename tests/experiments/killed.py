@@ -9,16 +9,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from multistable.experiments import reinforcement
 from multistable.experiments.config import Config
 from multistable.experiments.run import run
 from multistable.experiments.training import Training
-from multistable.rl.learner import Learner
+from multistable.rl._learner import Learner
+from multistable.rl._settings import DRQNSettings
 
 SHARED: dict[str, Any] = {
     "length": 6,
@@ -35,7 +38,7 @@ SHARED: dict[str, Any] = {
 }
 TASKS: dict[str, dict[str, Any]] = {
     "copy_first_input": {"samples": 40, "test_samples": 10, "epochs": 2},
-    "t_maze": {"episodes": 30},
+    "t_maze": {"episodes": 30, "layers": 1},
 }
 FILES = (
     "config.yaml",
@@ -46,6 +49,14 @@ FILES = (
     "summary.json",
 )
 """What a run writes, one after the other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickSettings(DRQNSettings):
+    """Fewer transitions to fill the buffer with than in the paper, and fewer updates."""
+
+    capacity: int = 400
+    updates_per_episode: int = 1
 
 
 def in_child(function: Callable[[], object]) -> int:
@@ -115,6 +126,7 @@ def times(config: Config, runs: Path) -> dict[str, int]:
 def main(runs: Path, task: str) -> None:
     config = Config(task=task, **SHARED, **TASKS[task])
     torch.set_num_threads(1)
+    reinforcement.DRQNSettings = QuickSettings  # type: ignore[attr-defined]
     moments: dict[str, Callable[[Path], None]] = {}
     for number, name in enumerate(FILES):
         moments[f"file {number}, {name}"] = partial(killed_at_file, config, number)

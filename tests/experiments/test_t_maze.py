@@ -3,11 +3,11 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 
 import pytest
 import torch
+from experiments.killed import QuickSettings
 from experiments.tiny import tiny
 
 from multistable.experiments import figures, reinforcement
@@ -15,11 +15,17 @@ from multistable.experiments.config import Config
 from multistable.experiments.reinforcement import Reinforcement
 from multistable.experiments.results import Run, collect, sections
 from multistable.experiments.run import run
-from multistable.rl import train_drqn
+from multistable.rl._settings import DRQNSettings
 
 HERE = Path(__file__).parent
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reinforcement, "DRQNSettings", QuickSettings)
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("changes", [{}, {"cell": "lstm", "init": "chrono", "double": True, "warmup": True}])
 def test_from_end_to_end(changes: dict[str, object], tmp_path: Path) -> None:
     config = tiny("t_maze", length=3, episodes=30, evaluation_lengths=[9], **changes)
@@ -39,20 +45,15 @@ def test_from_end_to_end(changes: dict[str, object], tmp_path: Path) -> None:
     assert (folder / "warmup.json").exists() == config.warmup
 
 
-def test_it_learns_as_train_drqn_does_by_default() -> None:
-    defaults = {name: one.default for name, one in signature(train_drqn).parameters.items()}
-    assert reinforcement.EPISODES == defaults["target_period"] == defaults["evaluation_period"]
-    used = [getattr(reinforcement, f"_{name}") for name in ("CAPACITY", "DISCOUNT", "EPSILON", "UPDATES")]
-    assert used == [defaults[name] for name in ("capacity", "discount", "epsilon", "updates_per_episode")]
-    config = Config(task="t_maze", length=2)
-    assert [config.episodes, config.lr, config.batch_size] == [
-        defaults[name] for name in ("episodes", "lr", "batch_size")
-    ]
+def test_the_settings_are_by_default_those_of_train_drqn() -> None:
+    config, settings = Config(task="t_maze", length=2), DRQNSettings()
+    asked = (config.episodes, config.lr, config.batch_size)
+    assert asked == (settings.episodes, settings.lr, settings.batch_size)
 
 
 @pytest.mark.slow
 def test_it_learns_and_says_when(tmp_path: Path) -> None:
-    config = tiny("t_maze", length=2, episodes=200, hidden=16, batch_size=32, lr=3e-3)
+    config = tiny("t_maze", length=2, episodes=60, layers=1, hidden=16, batch_size=32, lr=3e-3)
     summary = run(config, tmp_path)
     (found,) = collect(tmp_path).runs
     optimal = [row["episodes"] for row in found.rows if row["validation_metric"] == 1]
@@ -71,6 +72,7 @@ def test_killed_at_any_moment_a_run_comes_to_the_same_end(tmp_path: Path) -> Non
         assert all(moment.values()), moment
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_checkpoint_whose_buffer_has_changed(tmp_path: Path) -> None:
     config = tiny("t_maze", length=3, episodes=20)
     run(config, tmp_path)
@@ -83,8 +85,9 @@ def test_a_checkpoint_whose_buffer_has_changed(tmp_path: Path) -> None:
         run(config, tmp_path)
 
 
+@pytest.mark.usefixtures("quick")
 def test_as_many_states_are_measured_as_asked_for_in_long_mazes_too() -> None:
-    subject = Reinforcement(tiny("t_maze", length=1000, measure_n=8))  # the buffer holds two or three episodes
+    subject = Reinforcement(tiny("t_maze", length=50, measure_n=8))  # the buffer holds two or three episodes
     assert len(subject.to_measure) == 8 == len(subject.to_warm_up)
     assert len({one.numpy().tobytes() for one in subject.to_measure}) == 8
 
@@ -110,6 +113,7 @@ def test_bad_settings(changes: dict[str, object], message: str) -> None:
         Config(**{"task": "t_maze", "length": 5, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_share_of_seeds_that_are_optimal(tmp_path: Path) -> None:
     config = tiny("t_maze", length=3, episodes=20)
     summary = run(config, tmp_path)

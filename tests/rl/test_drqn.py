@@ -25,15 +25,15 @@ RECURRENT: dict[str, Any] = {
 every = pytest.mark.parametrize("kind", RECURRENT)
 
 
-def build(kind: str) -> DRQN:
+def build(kind: str, device: torch.device | str = "cpu") -> DRQN:
     torch.manual_seed(0)
-    return DRQN(RECURRENT[kind](), A).double()
+    return DRQN(RECURRENT[kind](), A).double().to(device)
 
 
 @every
-def test_a_step_at_a_time_is_the_whole_sequence(kind: str) -> None:
-    network = build(kind)
-    inputs = torch.randn(7, 4, I, dtype=torch.float64)
+def test_a_step_at_a_time_is_the_whole_sequence(kind: str, device: torch.device) -> None:
+    network = build(kind, device)
+    inputs = torch.randn(7, 4, I, dtype=torch.float64, device=device)
     values, last = network(inputs)
     state = network.zero_state(4)
     for t in range(7):
@@ -45,15 +45,15 @@ def test_a_step_at_a_time_is_the_whole_sequence(kind: str) -> None:
 
 
 @every
-def test_last_values_are_those_at_the_ends_whatever_comes_behind(kind: str) -> None:
-    network = build(kind)
-    inputs = torch.randn(7, 4, I, dtype=torch.float64)
+def test_last_values_are_those_at_the_ends_whatever_comes_behind(kind: str, device: torch.device) -> None:
+    network = build(kind, device)
+    inputs = torch.randn(7, 4, I, dtype=torch.float64, device=device)
     lengths = torch.tensor([3, 7, 1, 5])
     values, _ = network(inputs)
     expected = torch.stack([values[length - 1, row] for row, length in enumerate(lengths)])
     torch.testing.assert_close(network.last_values(inputs, lengths), expected, rtol=1e-12, atol=1e-12)
     behind = torch.arange(7)[:, None] >= lengths
-    changed = torch.where(behind[..., None], torch.tensor(9.0, dtype=torch.float64), inputs)
+    changed = inputs.masked_fill(behind[..., None].to(device), 9)
     torch.testing.assert_close(network.last_values(changed, lengths), expected, rtol=1e-12, atol=1e-12)
 
 

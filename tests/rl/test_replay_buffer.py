@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multistable.rl.replay_buffer import Episode, ReplayBuffer
+from multistable.rl._replay_buffer import Episode, ReplayBuffer
 
 
 def episode(length: int) -> Episode:
@@ -65,14 +65,8 @@ def test_the_seed_decides_what_is_drawn() -> None:
     assert some == others != different
 
 
-def test_bad_arguments() -> None:
-    with pytest.raises(ValueError, match="capacity must be at least 1, got 0"):
-        ReplayBuffer(0)
-    with pytest.raises(TypeError, match="capacity must be an int, got float"):
-        ReplayBuffer(10.0)  # type: ignore[arg-type]
+def test_an_episode_longer_than_the_capacity_is_not_stored() -> None:
     buffer = ReplayBuffer(3)
-    with pytest.raises(ValueError, match="there is no transition to sample: add an episode first"):
-        buffer.sample(1, np.random.default_rng(0))
     with pytest.raises(ValueError, match="capacity must hold an episode of 4 transitions, got 3"):
         buffer.add(episode(4))
     assert len(buffer) == 0

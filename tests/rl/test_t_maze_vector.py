@@ -235,9 +235,8 @@ def test_both_goals_are_drawn_as_often() -> None:
         assert abs(count.sum() - size * probability) < 5 * math.sqrt(size * probability * (1 - probability))
 
 
-@pytest.mark.parametrize("stochasticity", [0.3, 1.0])
-def test_random_actions_are_as_frequent_as_they_should_be(stochasticity: float) -> None:
-    size = 100_000
+def test_random_actions_are_as_frequent_as_they_should_be() -> None:
+    stochasticity, size = 0.3, 100_000
     envs = TMazeVectorEnv(size, 4, stochasticity)
     envs.reset(seed=0)
     for _ in range(3):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from multistable.nn import NBRC, DoubleLayer
 from multistable.rl import DRQN
-from multistable.rl._temporal_difference import Targets, td_loss, update
-from multistable.rl.replay_buffer import Episode, Transition
+from multistable.rl._replay_buffer import Episode, Transition
+from multistable.rl._temporal_difference import TargetNetwork, td_loss, update
 
 I, H, A, DISCOUNT = 5, 6, 3, 0.98
 
@@ -65,9 +65,9 @@ def test_loss_and_gradients_are_those_of_one_transition_at_a_time(kind: str) -> 
     episodes = [episode(length, terminated, length) for length, terminated in ((1, True), (9, True), (6, False))]
     drawn = all_of(*episodes)
     transitions = [drawn[index] for index in np.random.default_rng(0).integers(len(drawn), size=32)]
-    targets = Targets(target_network, DISCOUNT)
-    targets.prepare(episodes)
-    loss = td_loss(network, transitions, targets.of(transitions))
+    target = TargetNetwork(target_network, DISCOUNT)
+    target.prepare(episodes)
+    loss = td_loss(network, transitions, target.targets(transitions))
     expected = reference_loss(network, target_network, transitions)
     assert abs(loss.item() - expected.item()) <= 1e-10 * max(1, expected.item())
     parameters = list(network.parameters())
@@ -79,57 +79,57 @@ def test_loss_and_gradients_are_those_of_one_transition_at_a_time(kind: str) -> 
 
 def test_nothing_follows_a_termination() -> None:
     _, target_network = networks("gru")
-    targets = Targets(target_network, DISCOUNT)
+    target = TargetNetwork(target_network, DISCOUNT)
     ended = episode(4, True, 0)
-    targets.prepare([ended])
-    assert targets.of([(ended, 3)])[0] == ended.rewards[3]
-    assert targets.of([(ended, 2)])[0] != ended.rewards[2]
+    target.prepare([ended])
+    assert target.targets([(ended, 3)])[0] == ended.rewards[3]
+    assert target.targets([(ended, 2)])[0] != ended.rewards[2]
 
 
 def test_the_sum_goes_on_behind_a_truncation() -> None:
     _, target_network = networks("gru")
-    targets = Targets(target_network, DISCOUNT)
+    target = TargetNetwork(target_network, DISCOUNT)
     cut = episode(4, False, 0)
-    targets.prepare([cut])
+    target.prepare([cut])
     expected = cut.rewards[3] + DISCOUNT * values(target_network, cut.inputs).max().item()
-    assert abs(targets.of([(cut, 3)])[0] - expected) <= 1e-12
+    assert abs(target.targets([(cut, 3)])[0] - expected) <= 1e-12
 
 
 def test_targets_do_not_depend_on_what_is_computed_together() -> None:
     _, target_network = networks("lstm")
     episodes = [episode(1 + length % 13, length % 3 == 0, length) for length in range(600)]
-    together, alone = Targets(target_network, DISCOUNT), Targets(target_network, DISCOUNT)
+    together, alone = TargetNetwork(target_network, DISCOUNT), TargetNetwork(target_network, DISCOUNT)
     together.prepare(episodes)
     for one in episodes[::50]:
         alone.prepare([one])
-        np.testing.assert_allclose(together.of(all_of(one)), alone.of(all_of(one)), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(together.targets(all_of(one)), alone.targets(all_of(one)), rtol=1e-12, atol=1e-12)
 
 
 def test_targets_stay_until_the_network_is_copied() -> None:
     network, _ = networks("gru")
-    targets = Targets(network, DISCOUNT)
+    target = TargetNetwork(network, DISCOUNT)
     one = episode(4, False, 0)
-    targets.prepare([one])
-    before = targets.of(all_of(one))
+    target.prepare([one])
+    before = target.targets(all_of(one))
     with torch.no_grad():
         network.head.bias.add_(1)
-    targets.prepare([one])
-    np.testing.assert_array_equal(targets.of(all_of(one)), before)
-    targets.copy(network)
-    targets.prepare([one])
-    np.testing.assert_allclose(targets.of(all_of(one)), before + DISCOUNT, rtol=1e-12)
+    target.prepare([one])
+    np.testing.assert_array_equal(target.targets(all_of(one)), before)
+    target.copy(network)
+    target.prepare([one])
+    np.testing.assert_allclose(target.targets(all_of(one)), before + DISCOUNT, rtol=1e-12)
 
 
 def test_an_update_is_a_step_of_adam_on_the_loss() -> None:
     network, target_network = networks("gru")
     expected = copy.deepcopy(network)
     one = episode(6, True, 0)
-    targets = Targets(target_network, DISCOUNT)
-    targets.prepare([one])
+    target = TargetNetwork(target_network, DISCOUNT)
+    target.prepare([one])
     ours, theirs = (torch.optim.Adam(which.parameters(), lr=1e-3) for which in (network, expected))
     for _ in range(3):
         loss = reference_loss(expected, target_network, all_of(one))
-        found = update(network, ours, all_of(one), targets.of(all_of(one)))
+        found = update(network, ours, all_of(one), target.targets(all_of(one)))
         assert abs(found - loss.item()) <= 1e-10
         theirs.zero_grad()
         loss.backward()

@@ -3,6 +3,8 @@ import json
 import math
 import pickle
 import re
+from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 import gymnasium
@@ -23,6 +25,7 @@ from multistable.rl import (
     optimal_in_t_maze,
     train_drqn,
 )
+from multistable.rl._settings import DRQNSettings
 
 MAZE = "multistable/TMaze-v0"
 
@@ -124,12 +127,25 @@ def test_only_what_requires_a_gradient_changes_and_no_gradient_is_left() -> None
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_any_recurrent_layer_and_float64() -> None:
+def test_any_recurrent_layer_and_float64(device: torch.device) -> None:
     for recurrent in (nn.LSTM, lambda *sizes: DoubleLayer(nn.LSTM, *sizes), nn.GRUCell):
-        network = build(recurrent).double()
+        network = build(recurrent).double().to(device)
         before = copy.deepcopy(network)
-        train(network, episodes=1)
-        assert not same(network, before)
+        train(network, episodes=1, warmup_options={"steps": 1, "horizon": 5})
+        assert not torch.equal(network.head.weight, before.head.weight)
+
+
+def test_the_documented_defaults_are_those_of_the_settings() -> None:
+    for setting in fields(DRQNSettings):
+        documented = rf"    {setting.name}: [^:]*; {setting.default:,} by default\."
+        assert re.search(documented, train_drqn.__doc__ or ""), setting.name
+        assert signature(train_drqn).parameters[setting.name].default == setting.default
+
+
+def test_the_progress_bar_counts_episodes(capsys: pytest.CaptureFixture[str]) -> None:
+    train(build(), progress=True)
+    shown = capsys.readouterr().err
+    assert "deep recurrent Q-learning: 100%" in shown and "5/5" in shown
 
 
 def test_another_environment_and_uniform_exploration() -> None:

@@ -1,7 +1,5 @@
 """Learning from reward: the T-Maze, and a deep recurrent Q-network in it."""
 
-import math
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -29,28 +27,31 @@ from multistable.rl import (
     input_size,
     optimal_in_t_maze,
 )
+from multistable.rl._agents import Random
+from multistable.rl._learner import Learner, Played, filled_buffer
+from multistable.rl._rollouts import rollout
 from multistable.rl._rules import time_limit
-from multistable.rl.learner import Learner, Played, filled_buffer
-from multistable.rl.replay_buffer import histories
-from multistable.rl.rollouts import Explorer, rollout
+from multistable.rl._settings import DRQNSettings
+from multistable.rl.drqn import as_inputs
 from multistable.rl.t_maze import time_limited_t_maze
 
 __all__ = ["Reinforcement"]
 
-EPISODES = 20  # in an epoch: as many as there are between evaluations, and between copies of the network
-_ROLLOUTS = 50
-_CAPACITY, _DISCOUNT, _EPSILON, _UPDATES = 8192, 0.98, 0.2, 10
+_ROLLOUTS = 50  # in an evaluation
 _EXPLORATION = np.array(T_MAZE_EXPLORATION)
 
 
 class Reinforcement(Subject):
-    """A deep recurrent Q-network that learns in a T-Maze, as `multistable.rl.train_drqn` does with its defaults.
+    """A deep recurrent Q-network that learns in a T-Maze, as with `multistable.rl.train_drqn` and its defaults.
 
-    An epoch is 20 training episodes; all that is random in it stems from the run's seed and the epoch's number. After
-    it, the copy of the network is renewed, and the agent without exploration is evaluated on 50 rollouts.
+    An epoch is the training episodes from one evaluation to the next, 20; the run's seed and the epoch's number decide
+    all that is random in it. After it, the agent without exploration is evaluated on 50 rollouts.
 
     Args:
         config: the settings, with the task `"t_maze"`.
+
+    Raises:
+        ValueError: the replay buffer is too small for an episode in so long a maze.
     """
 
     network: DRQN
@@ -59,18 +60,25 @@ class Reinforcement(Subject):
 
     def __init__(self, config: Config) -> None:
         assert config.length is not None and config.episodes is not None
-        self._config, self._episodes = config, config.episodes
+        self._config = config
+        self._settings = DRQNSettings(
+            episodes=config.episodes,
+            lr=config.lr,
+            batch_size=config.batch_size,
+            # A checkpoint does not hold the target network, so a copy must be made where an epoch ends.
+            evaluation_period=DRQNSettings.target_period,
+        )
         longest = time_limit(config.length)
-        if longest > _CAPACITY:
+        if longest > self._settings.capacity:
             raise ValueError(
-                f"length must leave the longest episode, of 3 length - 1 steps, in a replay buffer of {_CAPACITY:,}, "
-                f"got {config.length}"
+                f"length must leave the longest episode, of 3 length - 1 steps, in a replay buffer of "
+                f"{self._settings.capacity:,}, got {config.length}"
             )
         self._env = time_limited_t_maze(config.length)
         around = partial(DRQN, num_actions=len(T_MAZE_EXPLORATION))
         self.network = drawn(config, around, input_size(self._env), t_max=longest, batch_first=False)
         self.recurrent = self.network.recurrent
-        self._buffer = filled_buffer(self._env, _CAPACITY, _EXPLORATION, self._rng("buffer"))
+        self._buffer = filled_buffer(self._env, self._settings.capacity, _EXPLORATION, self._rng("buffer"))
         self.to_warm_up = self._histories()
         self.to_measure = self.to_warm_up[: config.measure_n]
 
@@ -87,14 +95,16 @@ class Reinforcement(Subject):
             found = read_checkpoint(folder / CHECKPOINT, self._config, self.accept)
             learner.load_state_dict(found["learner"])
             trained = Trained(found["run"]["rows"], found["run"]["seconds"])
-        epochs = math.ceil(self._episodes / EPISODES)
-        for _ in progress_bar(epochs + 1 - len(trained.rows), f"epochs of {EPISODES} episodes", progress):
-            trained = self._epoch(learner, trained)
+        done = trained.rows[-1]["episodes"]
+        numbers = progress_bar(self._settings.episodes - done, "episodes", progress)
+        for period in learner.learn((done + number for number in numbers), self._rng_of_period):
+            row = self._row(len(trained.rows), period.played)
+            trained = Trained([*trained.rows, row], trained.seconds + period.seconds)
             run = {"config": self._config.to_dict(), "rows": trained.rows, "seconds": trained.seconds}
             with replacing(folder / CHECKPOINT) as temporary:
                 torch.save({"learner": learner.state_dict(), "run": run}, temporary)
             write_csv(folder / METRICS, trained.rows)
-            log(loggers, trained.rows[-1])
+            log(loggers, row)
         return trained
 
     def test(self, config: Config) -> Tested:
@@ -112,44 +122,22 @@ class Reinforcement(Subject):
         return {"first_optimal": next(optimal, None)}
 
     def _histories(self) -> list[Tensor]:
-        """What agents receive that act at random: those in the buffer, and others where it holds too few to measure."""
-        explorer = Explorer(_EXPLORATION, self._rng("histories"))
-        seeds = self._rng("mazes")
+        """What random agents receive: those in the buffer, and others if it holds too few to measure with."""
+        agent, seeds = Random(_EXPLORATION, self._rng("histories")), self._rng("mazes")
         missing = self._config.measure_n - len(list(self._buffer))
-        others = [rollout(self._env, explorer, int(seeds.integers(2**31))) for _ in range(missing)]
-        return histories([*self._buffer, *others], like=self.network.head.weight.detach())
+        others = [rollout(self._env, agent, int(seeds.integers(2**31))) for _ in range(missing)]
+        return [as_inputs(episode.inputs, self.network) for episode in (*self._buffer, *others)]
 
     def _learner(self) -> Learner:
         """A learner that has learnt nothing so far."""
-        return Learner(
-            self.network,
-            self._env,
-            self._buffer,
-            exploration=_EXPLORATION,
-            epsilon=_EPSILON,
-            discount=_DISCOUNT,
-            lr=self._config.lr,
-            batch_size=self._config.batch_size,
-            updates=_UPDATES,
-        )
-
-    def _epoch(self, learner: Learner, trained: Trained) -> Trained:
-        """What has been learnt after one epoch more."""
-        epoch = len(trained.rows)
-        since = time.perf_counter()
-        rng = self._rng("episodes", epoch)
-        count = min(EPISODES, self._episodes - EPISODES * (epoch - 1))
-        played = [learner.play(rng) for _ in range(count)]
-        learner.renew()
-        seconds = trained.seconds + time.perf_counter() - since
-        return Trained([*trained.rows, self._row(epoch, played)], seconds)
+        return Learner(self.network, self._env, self._buffer, _EXPLORATION, self._settings)
 
     def _row(self, epoch: int, played: list[Played]) -> Row:
         """What is known after an epoch: how episodes went, how the agent does, and at the chosen cadence VAA."""
         assert self._config.length is not None
         found = self._evaluation(self._config.length, seed_for(self._config.seed, "evaluation", epoch))
-        episodes = min(EPISODES * epoch, self._episodes)
-        due = epoch % self._config.measure_every == 0 or episodes == self._episodes
+        episodes = min(self._settings.evaluation_period * epoch, self._settings.episodes)
+        due = epoch % self._config.measure_every == 0 or episodes == self._settings.episodes
         multistability = measured(self._config, self.recurrent, self.to_measure) if due else None
         return {
             "epoch": epoch,
@@ -169,3 +157,7 @@ class Reinforcement(Subject):
 
     def _rng(self, *purpose: str | int) -> np.random.Generator:
         return np.random.default_rng(seed_for(self._config.seed, *purpose))
+
+    def _rng_of_period(self, period: int) -> np.random.Generator:
+        """Periods count from 0, epochs from 1: the epoch 0 is before training."""
+        return self._rng("episodes", period + 1)

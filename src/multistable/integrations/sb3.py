@@ -39,25 +39,25 @@ def warmup_policy(
 ) -> dict[str, WarmupResult]:
     """Warm up the LSTMs of a `RecurrentPPO` policy before `learn`, on episodes that it plays in its own environment.
 
-    The new policy acts at random, as at the beginning of `learn`. What its features extractor makes of the observations
-    is what each LSTM is warmed up on. Nothing but the LSTMs' parameters changes: not the rest of the policy, not its
-    optimiser, not the statistics of a `VecNormalize`. The environment is left in the middle of episodes; `learn`
-    begins by resetting it, with `model.seed` if that is given, as it would have without the warmup.
+    The untrained policy acts at random, as at the beginning of `learn`. Each LSTM is warmed up on the features that it
+    receives, those which the policy extracts from the observations. Only the LSTMs' parameters change: the rest of the
+    policy, its optimiser and the statistics of a `VecNormalize` stay as they are. The environment is left in the middle
+    of episodes; `learn` begins by resetting it, with `model.seed` if that is set, as it would have without the warmup.
 
     Args:
-        model: the model, its actor and critic with an LSTM each, with one for both, or with one in the actor alone.
-        episodes: how many to play.
-        generator: draws all that is random but in the environment: a `torch.Generator`, or a seed; by default a new one
-            with torch's initial seed.
-        **options: arguments of `multistable.warmup`, but for `module` and `inputs`.
+        model: the model. Actor and critic may have an LSTM each, share one, or have one in the actor alone.
+        episodes: the number of episodes to play, 2 or more; 100 by default.
+        generator: draws all that is random outside the environment: a `torch.Generator`, or a seed; by default a new
+            generator with torch's initial seed.
+        **options: arguments of `multistable.warmup` other than `module` and `inputs`.
 
     Returns:
-        The warmups by name, `"lstm_actor"` and, if the critic has one of its own, `"lstm_critic"`.
+        The results by LSTM, `"lstm_actor"` and, if the critic has one of its own, `"lstm_critic"`.
 
     Raises:
-        TypeError: `model` is no model of Stable-Baselines3, or an argument has the wrong type or is unknown.
-        ValueError: the policy has no recurrent part, the model has no environment or has already learnt, or a number is
-            out of its range.
+        TypeError: `model` is not a model of Stable-Baselines3, or an argument has the wrong type or is unknown.
+        ValueError: the policy is not recurrent, the model has no environment or has already learnt, or a number is out
+            of its range.
     """
     policy = _check_model(model)
     episodes = check_int("episodes", episodes, at_least=2)
@@ -94,7 +94,7 @@ def _check_model(model: Any) -> RecurrentActorCriticPolicy:
 def _play(
     model: RecurrentPPO, policy: RecurrentActorCriticPolicy, episodes: int, generator: torch.Generator
 ) -> list[tuple[Tensor, Tensor]]:
-    """What the LSTMs of actor and critic would receive in episodes that the policy plays, each (T, I)."""
+    """The features that the LSTMs of actor and critic receive in each of the episodes that the policy plays, (T, I)."""
     env = model.get_env()
     assert env is not None
     finished: list[tuple[Tensor, Tensor]] = []
@@ -117,14 +117,14 @@ def _play(
 
 
 def _features(policy: RecurrentActorCriticPolicy, observations: Any) -> tuple[Tensor, Tensor]:
-    """What actor and critic make of observations before their LSTMs, each (N, I)."""
+    """The features of observations that the LSTMs of actor and critic receive, each (N, I)."""
     features = policy.extract_features(policy.obs_to_tensor(observations)[0])
     return (features, features) if isinstance(features, Tensor) else features
 
 
 @contextmanager
 def _fixed_statistics(model: RecurrentPPO) -> Iterator[None]:
-    """Let no `VecNormalize` around the environment count what it sees."""
+    """Keep a `VecNormalize` around the environment, if there is one, from updating its statistics."""
     normalize = model.get_vec_normalize_env()
     if normalize is None:
         yield

@@ -18,7 +18,8 @@ except ImportError as error:
 
 from multistable.rl._encoding import input_size
 from multistable.rl._evaluate import Evaluation, evaluate
-from multistable.rl._train_drqn import DRQNResult, train_drqn
+from multistable.rl._result import DRQNResult
+from multistable.rl._train_drqn import train_drqn
 from multistable.rl.drqn import DRQN
 from multistable.rl.t_maze import T_MAZE_EXPLORATION, TMazeEnv, optimal_in_t_maze
 from multistable.rl.t_maze_vector import TMazeVectorEnv

@@ -1,15 +1,16 @@
-"""Drawings of a T-Maze, for people: unlike the agent, they see the goal all the time."""
+"""Drawings of a T-Maze. They are for people, and show the goal all the time, which the agent does not see."""
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RENDER_MODES", "check_render_mode", "draw"]
+__all__ = ["RENDER_MODES", "Frame", "check_render_mode", "draw", "warn_of_no_render_mode"]
 
 RENDER_MODES = ("ansi", "rgb_array")
 
 _WALL = (60, 60, 60)
 _FLOOR = (235, 235, 235)
-# Okabe and Ito: safe for colour-blind eyes.
+# Okabe and Ito (2008): colours that colour-blind people can tell apart.
 _GOAL = (0, 158, 115)
 _WRONG = (213, 94, 0)
 _AGENT = (0, 114, 178)
@@ -22,6 +23,11 @@ def check_render_mode(mode: str | None) -> str | None:
     if mode is not None and mode not in RENDER_MODES:
         raise ValueError(f"render_mode must be 'ansi', 'rgb_array' or None, got {mode!r}")
     return mode
+
+
+def warn_of_no_render_mode() -> None:
+    """Warn, as Gymnasium's own environments do."""
+    gymnasium.logger.warn("render() returns None without a render mode: make the environment with render_mode")
 
 
 def draw(mode: str, length: int, x: int, y: int, goal: int) -> Frame:
@@ -38,8 +44,8 @@ def _text(length: int, x: int, y: int, goal: int) -> str:
 
 
 def _image(length: int, x: int, y: int, goal: int) -> NDArray[np.uint8]:
-    """Cells framed by wall, about 1,000 pixels wide at most, but for mazes so long that a cell would be too small."""
-    # An even size of cells makes width and height even, which video formats ask for.
+    """Cells with walls around, at most 1,024 pixels wide unless that left a cell fewer than 4 pixels."""
+    # Cells of an even size make width and height even, as video formats require.
     size = 2 * min(max(512 // (length + 3), 2), 16)
     cells = np.full((5, length + 3, 3), _WALL, np.uint8)
     cells[2, 1:-1] = _FLOOR

@@ -6,9 +6,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-__all__ = ["Encoding", "check_received", "input_size"]
+__all__ = ["Encoding", "check_received", "encoding_of", "input_size"]
 
 Floats = NDArray[np.float32]
 
@@ -17,8 +18,8 @@ Floats = NDArray[np.float32]
 class Encoding:
     """An environment's actions, rewards and observations as a network's inputs and outputs.
 
-    An input is the last action, one-hot, the last reward and the observation, flat or one-hot: I numbers. Before the
-    first action, what it would say of action and reward is zero.
+    An input holds I numbers: the last action, one-hot, the last reward, and the observation, flat or one-hot. Before
+    the first action, those for action and reward are zero.
 
     Attributes:
         actions: the environment's actions. A network numbers them from 0.
@@ -39,18 +40,18 @@ class Encoding:
 
     @property
     def num_actions(self) -> int:
-        """How many actions there are."""
+        """A, the number of actions."""
         return int(self.actions.n)
 
     @property
     def input_size(self) -> int:
-        """I, features of an input."""
+        """I, the features of an input."""
         return self.num_actions + 1 + spaces.flatdim(self.observations)
 
     def first(self, observations: Any) -> Floats:
         """The inputs (N, I) at the beginning of N episodes."""
-        shown = self._observed(observations)
-        return np.concatenate([np.zeros((len(shown), self.num_actions + 1), np.float32), shown], 1)
+        observed = self._observed(observations)
+        return np.concatenate([np.zeros((len(observed), self.num_actions + 1), np.float32), observed], 1)
 
     def following(self, actions: NDArray[np.int64], rewards: Any, observations: Any) -> Floats:
         """The inputs (N, I) after `actions` (N,), numbered from 0, that led to `rewards` (N,) and `observations`."""
@@ -60,7 +61,7 @@ class Encoding:
         return inputs
 
     def named(self, actions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Actions numbered from 0 as the environment calls them."""
+        """Actions numbered from 0 as the environment numbers them."""
         return actions + self.actions.start
 
     def _observed(self, observations: Any) -> Floats:
@@ -72,6 +73,16 @@ class Encoding:
             )
             return one_hot.astype(np.float32)
         return given.reshape(len(given), -1).astype(np.float32)
+
+
+def encoding_of(env: gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]) -> Encoding:
+    """The encoding for an environment, or for each of the environments in a vectorised one; raises as `Encoding`."""
+    actions, observations = (
+        (env.single_action_space, env.single_observation_space)
+        if isinstance(env, VectorEnv)
+        else (env.action_space, env.observation_space)
+    )
+    return Encoding(actions, observations)  # type: ignore[arg-type]
 
 
 def input_size(env: gymnasium.Env[Any, Any]) -> int:
@@ -91,13 +102,13 @@ def input_size(env: gymnasium.Env[Any, Any]) -> int:
 
     Examples:
         >>> from multistable.rl import TMazeEnv, input_size
-        >>> input_size(TMazeEnv(length=20))  # four actions, a reward, four numbers that are observed
+        >>> input_size(TMazeEnv(length=20))  # four actions, a reward, and an observation of four numbers
         9
     """
-    return Encoding(env.action_space, env.observation_space).input_size  # type: ignore[arg-type]
+    return encoding_of(env).input_size
 
 
 def check_received(values: NDArray[Any]) -> None:
-    """Raise if what an environment gave holds NaN or infinity."""
+    """Raise if there is NaN or infinity in what an environment returned."""
     if not np.isfinite(values).all():
         raise ValueError("observations and rewards must be finite, got NaN or infinity")

@@ -1,4 +1,4 @@
-"""How well a deep recurrent Q-network does without exploration."""
+"""`evaluate`: how well a deep recurrent Q-network does without exploration."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,24 +9,25 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from multistable.rl._encoding import Encoding
+from multistable.rl._agents import Greedy
+from multistable.rl._encoding import Encoding, encoding_of
+from multistable.rl._rollouts import rollouts
 from multistable.rl.drqn import DRQN
-from multistable.rl.rollouts import Greedy, rollouts
 
 __all__ = ["Evaluation", "Optimal", "check_envs", "check_network", "check_optimal", "evaluate"]
 
 Optimal = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.bool_]]
-"""(returns (N,), steps (N,)) of episodes -> which of them could not have been better, (N,)."""
+"""The returns (N,) and steps (N,) of episodes -> which of them were optimal, (N,)."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a greedy agent did.
+    """How a greedy agent did in a number of rollouts.
 
     Attributes:
-        mean_return: mean over rollouts of the sum of rewards, undiscounted.
-        mean_steps: mean over rollouts of the steps they took.
-        share_optimal: the share of rollouts that were optimal; None where nothing says which are.
+        mean_return: the mean sum of rewards, undiscounted.
+        mean_steps: the mean number of steps.
+        share_optimal: the share of rollouts that were optimal, in [0, 1]; None if `evaluate` was not told which are.
     """
 
     mean_return: float
@@ -41,22 +42,23 @@ class Evaluation:
 def evaluate(
     network: DRQN, envs: VectorEnv[Any, Any, Any], *, optimal: Optimal | None = None, seed: int | None = None
 ) -> Evaluation:
-    """One rollout in each of N environments at once, always taking the action of the highest value.
+    """Play one episode in each of N environments at once, and always take the action of the highest value.
 
     Args:
         network: the network.
         envs: N environments whose episodes end, by a time limit at the latest, in any autoreset mode but "Disabled".
-        optimal: says of episodes' returns (N,) and steps (N,) which could not have been better, as
+        optimal: tells from the returns (N,) and steps (N,) of episodes which of them were optimal, as
             `optimal_in_t_maze(length)` does.
-        seed: passed on to the environments' `reset`.
+        seed: passed on to the environments' `reset`; by default they go on with the random state that they have.
 
     Returns:
         Means over the rollouts.
 
     Raises:
-        TypeError: an argument has the wrong type, the actions are not `Discrete`, or the observations neither
+        TypeError: an argument has the wrong type, the actions are not `Discrete`, or the observations are neither
             `Discrete` nor `Box`.
-        ValueError: the network's sizes do not fit the environments, or their autoreset mode is "Disabled".
+        ValueError: the network's sizes do not fit the environments, their autoreset mode is "Disabled", or an
+            observation or reward is NaN or infinite.
         FloatingPointError: a value of an action is NaN or infinite.
 
     Examples:
@@ -76,13 +78,13 @@ def evaluate(
 
 
 def check_envs(name: str, envs: Any) -> Encoding:
-    """The encoding for `envs`; raise unless they are environments that `evaluate` can use."""
+    """The encoding for `envs`; raise unless `evaluate` can use them."""
     if not isinstance(envs, VectorEnv):
         kind = "a single one" if isinstance(envs, gymnasium.Env) else type(envs).__name__
         raise TypeError(f"{name} must be a gymnasium.vector.VectorEnv, as gymnasium.make_vec makes, got {kind}")
     if envs.metadata.get("autoreset_mode") == AutoresetMode.DISABLED:
         raise ValueError(f"{name} must begin new episodes by themselves, got autoreset_mode 'Disabled'")
-    return Encoding(envs.single_action_space, envs.single_observation_space)  # type: ignore[arg-type]
+    return encoding_of(envs)
 
 
 def check_network(network: Any, encoding: Encoding) -> None:

@@ -11,26 +11,22 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from multistable.rl.drqn import DRQN
-from multistable.rl.replay_buffer import Episode, Transition
+from multistable.rl._replay_buffer import Episode, Transition
+from multistable.rl.drqn import DRQN, as_inputs
 
-__all__ = ["Targets", "td_loss", "update"]
+__all__ = ["TargetNetwork", "td_loss", "update"]
 
-_TOGETHER = 256  # episodes that the target network goes through at once
+_TOGETHER = 256  # episodes that the target network runs along at once
 
 
-class Targets:
-    """r + discount * max_a Q'(history up to t + 1, a) for every transition, where Q' is a copy of the network.
+class TargetNetwork:
+    """A copy of the network, and the targets r + discount * max_a Q'(history up to t + 1, a) that it sets.
 
     Nothing follows a termination: there the target is r. Where a time limit cut an episode off, the sum goes on with
     what the episode would have brought.
 
-    The copy stays the same over many updates, and one pass along an episode gives all of its targets: so each episode
-    is gone through once for each copy, with all others that wait for it, and not once for each transition drawn.
-
-    Args:
-        network: what to copy.
-        discount: the factor by which a reward counts less with each step that it is ahead.
+    The copy stays the same over many updates, and a single run along an episode gives all of its targets. So it runs
+    along each episode once, with all others whose targets are not known, rather than once per transition drawn.
     """
 
     def __init__(self, network: DRQN, discount: float) -> None:
@@ -50,14 +46,14 @@ class Targets:
             together = unknown[first : first + _TOGETHER]
             inputs = _padded([episode.inputs for episode in together])
             with torch.inference_mode():
-                values, _ = self._network(_as_inputs(inputs, self._network))
+                values, _ = self._network(as_inputs(inputs, self._network))
             best = values.amax(-1).double().cpu().numpy()
             for row, episode in enumerate(together):
                 following = best[1 : len(episode) + 1, row].copy()
                 following[-1] *= not episode.terminated
                 self._known[episode] = episode.rewards + self._discount * following
 
-    def of(self, transitions: Sequence[Transition]) -> NDArray[np.float64]:
+    def targets(self, transitions: Sequence[Transition]) -> NDArray[np.float64]:
         """The targets of transitions of episodes that `prepare` was given, (B,)."""
         return np.array([self._known[episode][t] for episode, t in transitions])
 
@@ -67,22 +63,15 @@ def td_loss(network: DRQN, transitions: Sequence[Transition], targets: NDArray[n
     inputs = _padded([episode.inputs[: t + 1] for episode, t in transitions])
     steps = [(t + 1, int(episode.actions[t])) for episode, t in transitions]
     lengths, actions = torch.tensor(steps, device="cpu").unbind(1)
-    values = network.last_values(_as_inputs(inputs, network), lengths)
+    values = network.last_values(as_inputs(inputs, network), lengths)
     chosen = values.gather(1, actions[:, None].to(values.device))[:, 0]
     return F.mse_loss(chosen, torch.as_tensor(targets).to(values))
 
 
 def update(
-    network: DRQN,
-    optimizer: torch.optim.Optimizer,
-    transitions: Sequence[Transition],
-    targets: NDArray[np.float64],
+    network: DRQN, optimizer: torch.optim.Optimizer, transitions: Sequence[Transition], targets: NDArray[np.float64]
 ) -> float:
-    """Take a step of the optimiser on `td_loss`, and return the loss before it.
-
-    Raises:
-        FloatingPointError: the loss is NaN or infinite; no step is taken.
-    """
+    """Take a step of the optimiser on `td_loss`, unless that is NaN or infinite, and return the loss before it."""
     loss = td_loss(network, transitions, targets)
     value = loss.item()
     if not math.isfinite(value):
@@ -99,8 +88,3 @@ def _padded(sequences: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     for row, sequence in enumerate(sequences):
         padded[: len(sequence), row] = sequence
     return padded
-
-
-def _as_inputs(inputs: NDArray[np.float32], network: DRQN) -> Tensor:
-    """In the network's dtype and on its device."""
-    return torch.from_numpy(inputs).to(network.head.weight)

@@ -1,37 +1,39 @@
 """The deep recurrent Q-network: values of actions, given all that has been seen and done."""
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from multistable._utils.checks import check_int
 from multistable.dynamics import Stack, adapter_of, stacks
 
-__all__ = ["DRQN"]
+__all__ = ["DRQN", "as_inputs"]
 
 
 class DRQN(nn.Module):
     """A deep recurrent Q-network (Hausknecht and Stone 2015, arXiv:1507.06527): recurrent layers and a linear head.
 
-    It receives at each step the last action, one-hot, the last reward and the observation (see `input_size`), and
-    gives a value for each action. What it carries from step to step is the flat state of `multistable.dynamics`.
+    At each step it receives the last action, one-hot, the last reward and the observation (see `input_size`), and
+    returns a value for each action. What it carries from step to step is the flat state of `multistable.dynamics`.
 
-    To measure or warm up what remembers, hand over `drqn.recurrent`.
+    To measure or warm up its memory, pass `drqn.recurrent`.
 
     Args:
         recurrent: `nn.RNN`, `nn.GRU`, `nn.LSTM`, a layer of `multistable.nn`, a `DoubleLayer`, a cell, or a registered
             type; in one direction and without dropout.
-        num_actions: A, how many actions there are.
+        num_actions: A, the number of actions.
 
     Attributes:
         recurrent: the module given.
         head: the linear layer on its outputs.
-        input_size: I, features of an input.
+        input_size: I, the features of an input.
         num_actions: A.
 
     Raises:
         TypeError: `recurrent` is not an `nn.Module`, or `num_actions` not an int.
-        ValueError: `recurrent` is not recurrent, has dropout or reads sequences from their end too, or `num_actions`
-            is below 1.
+        ValueError: `recurrent` is not recurrent, has dropout or is bidirectional, or `num_actions` is below 1.
 
     Examples:
         >>> import torch
@@ -92,8 +94,13 @@ class DRQN(nn.Module):
         return values
 
 
+def as_inputs(inputs: NDArray[np.float32], network: DRQN) -> Tensor:
+    """Inputs in the network's dtype and on its device."""
+    return torch.from_numpy(inputs).to(network.head.weight)
+
+
 def _stack_of(recurrent: nn.Module) -> Stack:
-    """The module as one map; raise unless an agent can step through time with it."""
+    """The module as one map from state to state; raise unless an agent can take steps with it."""
     if not isinstance(recurrent, nn.Module):
         raise TypeError(f"recurrent must be an nn.Module, got {type(recurrent).__name__}")
     kind = type(recurrent).__name__

@@ -1,4 +1,4 @@
-"""The T-Maze: remember to the end of a corridor what was shown at its beginning."""
+"""The T-Maze: what the first cell of a corridor shows must be remembered to its end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,35 +11,36 @@ from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
 from multistable._utils.checks import check_int, check_probability
-from multistable.rl._drawing import RENDER_MODES, Frame, check_render_mode, draw
+from multistable.rl._drawing import RENDER_MODES, Frame, check_render_mode, draw, warn_of_no_render_mode
 from multistable.rl._rules import ACTIONS, DOWN, OBSERVATIONS, UP, check_options, move, observe, parse_goal, time_limit
 
 __all__ = ["T_MAZE_EXPLORATION", "TMazeEnv", "optimal_in_t_maze", "time_limited_t_maze"]
 
 T_MAZE_EXPLORATION = (1 / 2, 1 / 6, 1 / 6, 1 / 6)
-"""Probabilities of right, up, left and down for random actions (Lambrechts et al. 2023, arXiv:2106.01001)."""
+"""The probabilities of right, up, left and down for random actions (Lambrechts et al. 2023, arXiv:2106.01001)."""
 
 
 class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
     """The T-Maze of Lambrechts et al. 2023 (arXiv:2106.01001), after Bakker (2001).
 
-    A corridor of cells (0, 0) to (L, 0), the last of which is a junction with the ends (L, 1) and (L, -1). One end is
-    the goal, and only the first cell shows which. An action is 0, 1, 2 or 3: right, up, left, down. An observation is
-    one-hot: the goal is up, the goal is down, corridor, junction; the ends show what the junction shows. The reward is
+    A corridor leads from the cell (0, 0) to the cell (L, 0), a junction with the ends (L, 1) and (L, -1). One end is
+    the goal, and only the first cell shows which. The actions 0, 1, 2 and 3 are right, up, left and down. An
+    observation is one-hot, (4,): goal up, goal down, corridor, junction; the ends look like the junction. The reward is
     4 at the goal, -0.1 at the wrong end or for bouncing off a wall, and 0 otherwise. An episode terminates at either
     end.
 
-    There is no time limit here. `gymnasium.make("multistable.rl:multistable/TMaze-v0")` adds one of 3L - 1 steps.
+    The environment has no time limit of its own; `gymnasium.make("multistable.rl:multistable/TMaze-v0")` adds one of
+    3L - 1 steps.
 
     Args:
-        length: L, steps from the first cell to the junction, 2 or more.
-        stochasticity: the probability in [0, 1] with which an action before the junction is replaced by a uniformly
-            random one of the four. The reward is for the move that is made.
-        render_mode: "ansi" (text), "rgb_array" (an image) or None. Drawings show the goal at all times.
+        length: L, the number of steps from the first cell to the junction, 2 or more; 10 by default.
+        stochasticity: the probability in [0, 1], 0 by default, that an action before the junction is replaced by one
+            of the four, drawn uniformly. The reward is for the move that the agent then makes.
+        render_mode: "ansi" for text, "rgb_array" for an image, or None, the default. Drawings always show the goal.
 
     Raises:
-        TypeError: `length` is not an int, or `stochasticity` no number.
-        ValueError: `length` is below 2, `stochasticity` outside [0, 1], or `render_mode` unknown.
+        TypeError: `length` is not an int, or `stochasticity` is not a number.
+        ValueError: `length` is below 2, `stochasticity` is outside [0, 1], or `render_mode` is unknown.
 
     Examples:
         >>> from multistable.rl import TMazeEnv
@@ -62,7 +63,7 @@ class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
 
     @property
     def position(self) -> tuple[int, int]:
-        """The agent's cell (x, y), which it does not observe."""
+        """The agent's cell (x, y), which the agent itself is not told."""
         x, y, _ = self._known_state()
         return x, y
 
@@ -78,13 +79,13 @@ class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
 
         Args:
             seed: seeds `np_random`, which draws goals and random actions.
-            options: may hold "goal", "up" or "down"; without it the goal is drawn, either with probability 1/2.
+            options: may hold "goal", which is "up" or "down"; by default the goal is drawn, each with probability 1/2.
 
         Returns:
             The first observation (4,), and an empty dictionary.
 
         Raises:
-            ValueError: `options` holds another name, or an unknown goal.
+            ValueError: `options` holds another key, or an unknown goal.
         """
         name = check_options(options, ("goal",)).get("goal")
         given = None if name is None else parse_goal(name)
@@ -100,11 +101,12 @@ class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
             action: 0, 1, 2 or 3: right, up, left, down.
 
         Returns:
-            The observation (4,), the reward, whether the agent is at an end, False, and an empty dictionary.
+            The observation (4,), the reward, whether the episode terminates, False since it is never truncated here,
+            and an empty dictionary.
 
         Raises:
-            ResetNeeded: no episode has begun, or it has ended.
-            ValueError: `action` is no such integer.
+            ResetNeeded: no episode has begun, or the last has ended.
+            ValueError: `action` is not one of these integers.
         """
         x, y, goal = self._known_state()
         if y != 0:
@@ -121,14 +123,15 @@ class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
         """Draw the maze.
 
         Returns:
-            Text with A for the agent, G for the goal and x for the wrong end; or an image (height, width, 3) with the
-            agent blue, the goal green and the wrong end orange; or None if `render_mode` is None.
+            Text with A for the agent, G for the goal and x for the wrong end; or an image (height, width, 3), uint8,
+            with the agent blue, the goal green and the wrong end orange; or None, with a warning, without a render
+            mode.
 
         Raises:
             ResetNeeded: no episode has begun.
         """
         if self.render_mode is None:
-            gymnasium.logger.warn("render() returns None without a render mode: make the environment with render_mode")
+            warn_of_no_render_mode()
             return None
         return draw(self.render_mode, self.length, *self._known_state())
 
@@ -141,30 +144,22 @@ class TMazeEnv(gymnasium.Env[NDArray[np.float32], int | np.int64]):
 def time_limited_t_maze(
     length: int = 10, stochasticity: float = 0.0, render_mode: str | None = None
 ) -> gymnasium.Env[NDArray[np.float32], int | np.int64]:
-    """A `TMazeEnv` that truncates episodes after 3L - 1 steps: what `gymnasium.make` makes.
+    """A `TMazeEnv` that truncates episodes after 3L - 1 steps, for `gymnasium.make`.
 
-    The limit registered with an environment is one number for all lengths, hence this function.
-
-    Args:
-        length: as in `TMazeEnv`.
-        stochasticity: as in `TMazeEnv`.
-        render_mode: as in `TMazeEnv`.
-
-    Returns:
-        The environment in Gymnasium's `TimeLimit`.
+    A limit that is registered with an environment is one number for all lengths, hence this function.
     """
     env = TMazeEnv(length, stochasticity, render_mode)
     return TimeLimit(env, max_episode_steps=time_limit(env.length))
 
 
 def optimal_in_t_maze(length: int) -> Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.bool_]]:
-    """What tells the episodes that could not have been better: return 4 in L + 1 steps, to either goal.
+    """A function that tells which episodes in a T-Maze were optimal: those with return 4 in L + 1 steps.
 
     Args:
-        length: L.
+        length: L, 2 or more.
 
     Returns:
-        A function (returns (N,), steps (N,)) -> booleans (N,).
+        A function of the returns (N,) and steps (N,) of episodes, whose result is booleans (N,).
 
     Raises:
         TypeError: `length` is not an int.

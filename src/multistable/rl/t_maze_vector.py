@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -10,7 +9,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from multistable._utils.checks import check_int
-from multistable.rl._drawing import Frame, draw
+from multistable.rl._drawing import Frame, draw, warn_of_no_render_mode
 from multistable.rl._rules import ACTIONS, DOWN, UP, check_options, move, observe, parse_goals, time_limit
 from multistable.rl.t_maze import TMazeEnv
 
@@ -20,25 +19,25 @@ Observations = NDArray[np.float32]
 
 
 class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
-    """N T-Mazes that take their steps together; each follows the rules of `TMazeEnv`, and has the time limit.
+    """N T-Mazes that take their steps together, each with the rules of `TMazeEnv` and a time limit.
 
-    It gives what `gymnasium.vector.SyncVectorEnv` gives, step by step, for the same goals and without stochasticity.
-    One generator, `np_random`, serves all mazes: with the same seed two copies are alike, but their random goals and
-    actions are not those of single mazes with seeds of their own.
+    Given the same goals and no stochasticity, it returns at each step what `gymnasium.vector.SyncVectorEnv` returns.
+    All mazes draw from one generator, `np_random`: the same seed gives the same mazes again, but not those of single
+    mazes with seeds of their own.
 
     Args:
-        num_envs: N, mazes.
+        num_envs: N, the number of mazes; 1 by default.
         length: L, as in `TMazeEnv`; the same in all mazes.
         stochasticity: as in `TMazeEnv`.
         render_mode: as in `TMazeEnv`.
-        max_episode_steps: steps after which an episode is truncated; 3L - 1 by default.
-        autoreset_mode: what becomes of a maze whose episode has ended; a `gymnasium.vector.AutoresetMode` or its value.
-            "NextStep": its next step begins an episode instead, whatever the action. "SameStep": an episode begins at
-            once, and the last observation is in the infos, as "final_obs". "Disabled": nothing, and it must be reset by
-            the option "reset_mask" before the next step.
+        max_episode_steps: the number of steps after which an episode is truncated; 3L - 1 by default.
+        autoreset_mode: what happens to a maze whose episode has ended; a `gymnasium.vector.AutoresetMode` or its value.
+            "NextStep", the default: its next step begins an episode instead, whatever the action. "SameStep": an
+            episode begins at once, and the infos hold the last observation, as "final_obs". "Disabled": nothing; it
+            must be reset with the option "reset_mask" before the next step.
 
     Raises:
-        TypeError: `num_envs`, `length` or `max_episode_steps` is not an int, or `stochasticity` no number.
+        TypeError: `num_envs`, `length` or `max_episode_steps` is not an int, or `stochasticity` is not a number.
         ValueError: an argument is out of its range or unknown.
 
     Examples:
@@ -87,7 +86,7 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
 
     @property
     def goals(self) -> NDArray[np.str_]:
-        """The ends that are the goals, (N,), each "up" or "down"."""
+        """The ends that are the goals, each "up" or "down", (N,)."""
         self._check_begun()
         return np.where(self._goal == UP, "up", "down")
 
@@ -98,17 +97,17 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
 
         Args:
             seed: seeds `np_random`, which draws goals and random actions.
-            options: may hold "goal", one name ("up" or "down") for all mazes or N, one for each; without it goals are
-                drawn, either with probability 1/2. May hold "reset_mask", an array of booleans (N,): the other mazes
-                stay as they are. Episodes that begin by themselves later on draw their goals.
+            options: may hold "goal", one name ("up" or "down") for all mazes or N names, one for each; by default goals
+                are drawn, each with probability 1/2, as they are whenever an episode begins by itself. May hold
+                "reset_mask", booleans (N,): mazes where it is False stay as they are.
 
         Returns:
             The observations (N, 4), and an empty dictionary.
 
         Raises:
-            TypeError: the mask is no array of booleans.
-            ValueError: `options` holds another name, an unknown goal, goals or a mask of the wrong shape, or a mask
-                that chooses no maze.
+            TypeError: the mask is not an array of booleans.
+            ValueError: `options` holds another key, an unknown goal, goals or a mask of the wrong shape, or a mask
+                that is False throughout.
             ResetNeeded: the first reset has a mask that leaves mazes out.
         """
         options = check_options(options, ("goal", "reset_mask"))
@@ -129,12 +128,12 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             actions: N integers in 0..3: right, up, left, down.
 
         Returns:
-            The observations (N, 4); rewards, terminations and truncations, each (N,); and infos, which are empty but
-            for "final_obs" and "final_info" in the mode "SameStep".
+            The observations (N, 4); the rewards, terminations and truncations, each (N,); and the infos, which are
+            empty except for "final_obs" and "final_info" in the mode "SameStep".
 
         Raises:
             ResetNeeded: no episode has begun, or one has ended in the mode "Disabled".
-            ValueError: `actions` are not N such integers.
+            ValueError: `actions` are not N of these integers.
         """
         self._check_begun()
         actions = self._parse_actions(actions)
@@ -158,13 +157,13 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         """Draw every maze, as `TMazeEnv.render` does.
 
         Returns:
-            N texts or images, or None if `render_mode` is None.
+            N texts or images, or None, with a warning, without a render mode.
 
         Raises:
             ResetNeeded: no episode has begun.
         """
         if self.render_mode is None:
-            gymnasium.logger.warn("render() returns None without a render mode: make the environment with render_mode")
+            warn_of_no_render_mode()
             return None
         self._check_begun()
         states = zip(self._x.tolist(), self._y.tolist(), self._goal.tolist(), strict=True)
@@ -188,7 +187,7 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         return mask
 
     def _parse_actions(self, actions: Any) -> NDArray[np.int64]:
-        # Some versions of Gymnasium let whole numbers pass that are floats, hence the second condition.
+        # Some versions of Gymnasium accept whole numbers that are floats, hence the second condition.
         if not self.action_space.contains(actions) or not np.can_cast(np.asarray(actions).dtype, np.int64):
             raise ValueError(
                 f"actions must be {self.num_envs} integers in 0..3 (right, up, left, down), got {actions!r}"
@@ -196,7 +195,7 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         return np.asarray(actions, np.int64)
 
     def _begin(self, chosen: NDArray[np.bool_], goals: NDArray[np.int64] | None = None) -> None:
-        """Begin an episode in the mazes chosen, with the goals given or drawn."""
+        """Begin an episode in the chosen mazes, with the goals that are given, or else drawn."""
         if goals is None:
             goals = np.empty(self.num_envs, np.int64)
             goals[chosen] = self.np_random.choice((DOWN, UP), chosen.sum())
@@ -205,7 +204,7 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         self._goal[chosen] = goals[chosen]
 
     def _begin_at_once(self) -> dict[str, Any]:
-        """Begin an episode where one has ended, and keep what that one showed last."""
+        """Begin an episode where one has ended, and return the infos with what that one showed last."""
         ended = self._ended.copy()
         if not ended.any():
             return {}
@@ -216,7 +215,7 @@ class TMazeVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         return {"final_obs": final, "_final_obs": ended, "final_info": {}, "_final_info": ended.copy()}
 
     def _replace(self, actions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The actions, some replaced by random ones before the junction."""
+        """The actions, some of those before the junction replaced by random ones."""
         if self.stochasticity == 0:
             return actions
         replaced = (self.np_random.random(self.num_envs) < self.stochasticity) & (self._x < self.length)
