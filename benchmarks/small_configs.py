@@ -13,8 +13,8 @@ from typing import Any
 
 from side_by_side import write
 
-from multistable.experiments.folder import SUMMARY
 from multistable.experiments.read import read_config
+from multistable.experiments.store import SUMMARY
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "small"
 

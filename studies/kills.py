@@ -16,10 +16,10 @@ from typing import Any
 
 from rows import ROOT, Row, complete
 
+from multistable.experiments._sweep import read_sweep
 from multistable.experiments.config import Config
-from multistable.experiments.folder import CONFIG, METRICS, START, SUMMARY, WARMUP
 from multistable.experiments.read import read_config
-from multistable.experiments.sweep import read_sweep
+from multistable.experiments.store import CONFIG, METRICS, START, SUMMARY, WARMUP
 
 OF_RUN = "configs/small/copy-first-input.yaml"
 RUN = ["run", str(ROOT / OF_RUN), "warmup=true", "samples=5_000"]

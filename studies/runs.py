@@ -6,10 +6,10 @@ from math import inf
 
 from rows import ROOT, Row
 
+from multistable.experiments._sweep import read_sweep
 from multistable.experiments.config import CELLS, INITS, Config
 from multistable.experiments.figures import name_of
 from multistable.experiments.results import Run, collect, sections
-from multistable.experiments.sweep import read_sweep
 
 SUPERVISED = ("copy-first-input", "denoising", "permuted-rows")
 T_MAZE = ("t-maze",)

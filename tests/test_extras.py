@@ -80,14 +80,13 @@ def test_the_demo_names_its_extra() -> None:
 
 
 def test_experiments_name_their_extras() -> None:
-    a_report = "import multistable.experiments.report"
-    a_sweep = (
-        "from multistable.experiments.sweep import Plan, sweep; from pathlib import Path; sweep(Plan([], []), Path())"
-    )
+    some = "from multistable.experiments import Config, Plan, run, sweep; from pathlib import Path; "
     for code, message in {
-        "import multistable.experiments.run": "experiments need lightning: pip install 'multistable[experiments]'",
-        a_report: "a report needs jinja2 and plotly: pip install 'multistable[experiments]'",
-        a_sweep: "a sweep needs ray: pip install 'multistable[sweep]'",
+        some + "run(Config(task='copy_first_input', length=5), Path())": "experiments need lightning: pip install "
+        "'multistable[experiments]'",
+        "import multistable.experiments.report": "a report needs jinja2 and plotly: pip install "
+        "'multistable[experiments]'",
+        some + "sweep(Plan([], []), Path())": "a sweep needs ray: pip install 'multistable[sweep]'",
     }.items():
         assert f"ImportError: {message}" in run_without_extras(code).stderr
     finished = run_without_extras("""

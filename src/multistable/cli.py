@@ -92,14 +92,14 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "run",
         help="run one experiment, or what is left of it",
         description="Run the experiment of a YAML file. Its folder lies under the folder of all runs, and is "
-        "named by task, cell, variant, setting and seed. A finished run is not run again; an interrupted one goes on.",
+        "named by task, cell, variant, setting and seed. A finished run is not run again; an interrupted one goes on. "
+        "Started by torchrun (torchrun --nproc-per-node 2 -m multistable run ...), it trains on several devices.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     run.add_argument("config", type=Path, help="a YAML file, such as those in configs/")
     run.add_argument("overrides", nargs="*", metavar="key=value", help="settings that come after the file's")
     run.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     run.add_argument("--logger", default="none", help="none, tensorboard or wandb, besides metrics.csv")
-    run.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a CPU, to train on at once")
     run.add_argument("--progress", action="store_true", help="show progress bars")
     run.set_defaults(function=_run)
 
@@ -150,51 +150,50 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     with _before_any_work():
-        from multistable.experiments.read import read_config
-        from multistable.experiments.written import finished
+        from multistable.experiments import read_config
+        from multistable.experiments._run import execute, prepare
+        from multistable.experiments.store import finished
+        from multistable.experiments.team import Team
 
         config = read_config(options.config, options.overrides)
-        summary = finished(config, options.runs)
+        team = Team.of_environment()
+        team.check(config)
+    with team.joined(config.device):
+        with _before_any_work():
+            summary = finished(config, options.runs)
+            if summary is None:
+                prepared = prepare(config, options.runs, logger=options.logger, progress=options.progress)
         if summary is None:
-            from multistable.experiments.run import execute, prepare
-
-            prepared = prepare(
-                config,
-                options.runs,
-                logger=options.logger,
-                progress=options.progress,
-                devices=options.devices,
-            )
-    if summary is None:
-        try:
-            summary = execute(prepared)
-        except FloatingPointError as error:
-            print(f"multistable run: {config.name} failed: {error}", file=sys.stderr)
-            return 1
-    print(f"{config.name}: {summary['metric']} {summary['test_metric']:.4f} (chance {summary['chance']:.4f})")
-    print(
-        f"VAA {summary['vaa']:.2f} at {config.measure_horizon:,} steps, residual {summary['residual']:.1e}, "
-        f"certified {summary['certified']:.2f}; {sum(summary['seconds'].values()):.0f} s"
-    )
-    print(f"Written: {options.runs / config.name}")
+            try:
+                summary = execute(prepared)
+            except FloatingPointError as error:
+                print(f"multistable run: {config.name} failed: {error}", file=sys.stderr)
+                return 1
+    if team.is_first:
+        print(f"{config.name}: {summary['metric']} {summary['test_metric']:.4f} (chance {summary['chance']:.4f})")
+        print(
+            f"VAA {summary['vaa']:.2f} at {config.measure_horizon:,} steps, residual {summary['residual']:.1e}, "
+            f"certified {summary['certified']:.2f}; {sum(summary['seconds'].values()):.0f} s"
+        )
+        print(f"Written: {options.runs / config.name}")
     return 0
 
 
 def _sweep(options: argparse.Namespace) -> int:
     with _before_any_work():
-        from multistable.experiments.sweep import read_sweep, sweep
+        from multistable.experiments import read_sweep, sweep
 
         plan = read_sweep(options.grid, options.overrides)
         for combination in plan.left_out:
             print(f"left out, as it has no meaning: {combination}")
-        outcome = sweep(plan, options.runs, workers=options.workers, address=options.address, tell=_tell)
+        outcome = sweep(plan, options.runs, workers=options.workers, address=options.address, report=_print_now)
     print(f"{len(outcome.done)} done, {len(outcome.skipped)} finished before, {len(outcome.failed)} failed")
     for name, reason in outcome.failed.items():
         print(f"multistable sweep: {name} failed: {reason}", file=sys.stderr)
     return 1 if outcome.failed else 0
 
 
-def _tell(line: str) -> None:
+def _print_now(line: str) -> None:
     print(line, flush=True)
 
 

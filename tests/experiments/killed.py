@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from multistable.experiments import reinforcement
+from multistable.experiments._run import run
 from multistable.experiments.config import Config
-from multistable.experiments.run import run
 from multistable.experiments.training import Training
 from multistable.rl._learner import Learner
 from multistable.rl._settings import DRQNSettings

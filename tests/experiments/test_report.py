@@ -14,9 +14,9 @@ from experiments.tiny import tiny, words
 
 from multistable.cli import main
 from multistable.experiments import figures
+from multistable.experiments._run import run
 from multistable.experiments.config import Config
 from multistable.experiments.results import collect, sections, spread
-from multistable.experiments.run import run
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "</script><script>document.title = 'taken'</script><b>&"

@@ -19,10 +19,10 @@ from experiments.tiny import tiny, words
 from torch import nn
 
 from multistable.cli import main
+from multistable.experiments._run import prepare, run
 from multistable.experiments.config import Config
 from multistable.experiments.data import examples_to_test, examples_to_train, score_of, seed_for, shuffled
 from multistable.experiments.network import new_network
-from multistable.experiments.run import prepare, run
 from multistable.experiments.training import evaluate
 
 HERE = Path(__file__).parent
@@ -152,7 +152,7 @@ def test_killed_at_any_moment_a_run_comes_to_the_same_end(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_the_command_goes_on_after_a_signal(tmp_path: Path) -> None:
     """Killed, told to end, and interrupted: each ends it with the status that tells so."""
-    config = tiny(epochs=150, measure_every=1000)
+    config = tiny(epochs=60, measure_every=1000)
     command = [sys.executable, "-m", "multistable", *words(tmp_path, tmp_path / "a.yaml", config)]
     # Ctrl-C is ignored in what a shell has started in the background.
     heeding = (
@@ -175,9 +175,9 @@ def test_the_command_goes_on_after_a_signal(tmp_path: Path) -> None:
         assert process.returncode == status
         assert said == ("multistable run: interrupted\n" if sent == signal.SIGINT else "")
         done = len(rows_of(folder))
-        assert done < 151
+        assert done < 61
     assert main(command[3:]) == 0
-    assert len(rows_of(folder)) == 151
+    assert len(rows_of(folder)) == 61
     assert main([*words(tmp_path / "whole", tmp_path / "a.yaml", config)]) == 0
     for name in ("metrics.csv", "config.yaml"):
         assert (folder / name).read_bytes() == (tmp_path / "whole" / config.name / name).read_bytes()

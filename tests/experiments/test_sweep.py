@@ -10,10 +10,10 @@ import yaml
 from experiments.tiny import tiny
 
 from multistable.cli import main
+from multistable.experiments._run import run
+from multistable.experiments._sweep import Plan, read_sweep, sweep
 from multistable.experiments.config import Config
 from multistable.experiments.read import read_config
-from multistable.experiments.run import run
-from multistable.experiments.sweep import Plan, read_sweep, sweep
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 GRID: dict[str, Any] = {
@@ -164,10 +164,10 @@ def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
     finished = {path: path.stat().st_mtime_ns for folder in good for path in folder.glob("summary.json")}
 
     assert main(command) == 1
-    said = capsys.readouterr()
-    assert f"multistable sweep: {plan.configs[-1].name} failed: ValueError: {bad / 'checkpoint.ckpt'}" in said.err
+    printed = capsys.readouterr()
+    assert f"multistable sweep: {plan.configs[-1].name} failed: ValueError: {bad / 'checkpoint.ckpt'}" in printed.err
     assert "ValueError" in (bad / "error.txt").read_text()
-    assert said.out.endswith(" finished before, 1 failed\n")
+    assert printed.out.endswith(" finished before, 1 failed\n")
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     for config, folder in zip(plan.configs[:-1], good, strict=True):
         run(config, tmp_path / "alone")

@@ -11,10 +11,10 @@ from experiments.killed import QuickSettings
 from experiments.tiny import tiny
 
 from multistable.experiments import figures, reinforcement
+from multistable.experiments._run import run
 from multistable.experiments.config import Config
 from multistable.experiments.reinforcement import Reinforcement
 from multistable.experiments.results import Run, collect, sections
-from multistable.experiments.run import run
 from multistable.rl._settings import DRQNSettings
 
 HERE = Path(__file__).parent

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multistable.experiments.config import Config
 
-try:
-    from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
-except ImportError as error:
-    raise ImportError("experiments need lightning: pip install 'multistable[experiments]'") from error
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
 
 __all__ = ["LOGGERS", "log", "loggers_of"]
 
 LOGGERS = ("none", "tensorboard", "wandb")
 
 
-def loggers_of(name: str, config: Config, folder: Path) -> list[Logger]:
+def loggers_of(name: str, config: Config, folder: Path) -> "list[Logger]":
     """The logger of that name, or none."""
+    from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+
     if name == "tensorboard":
         return [TensorBoardLogger(folder, name="tensorboard", version="")]
     if name == "wandb":

@@ -13,11 +13,10 @@ from torch import Tensor
 from multistable._utils.progress import progress_bar
 from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
-from multistable.experiments.folder import CHECKPOINT, METRICS, read_checkpoint, replacing, write_csv
+from multistable.experiments.experiment import Experiment, Row, Tested, Trained, measured
 from multistable.experiments.loggers import log, loggers_of
-from multistable.experiments.measured import measured
 from multistable.experiments.network import drawn
-from multistable.experiments.subject import Row, Subject, Tested, Trained
+from multistable.experiments.store import CHECKPOINT, METRICS, read_checkpoint, replacing, write_csv
 from multistable.rl import (
     DRQN,
     T_MAZE_EXPLORATION,
@@ -41,7 +40,7 @@ _ROLLOUTS = 50  # in an evaluation
 _EXPLORATION = np.array(T_MAZE_EXPLORATION)
 
 
-class Reinforcement(Subject):
+class Reinforcement(Experiment):
     """A deep recurrent Q-network that learns in a T-Maze, as with `multistable.rl.train_drqn` and its defaults.
 
     An epoch is the training episodes from one evaluation to the next, 20; the run's seed and the epoch's number decide

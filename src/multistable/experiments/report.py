@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments import figures
-from multistable.experiments.folder import CONFIG, replacing
 from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections, spread
+from multistable.experiments.store import CONFIG, replacing
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined

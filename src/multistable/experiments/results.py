@@ -7,8 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.folder import CONFIG, METRICS, SUMMARY, read_settings
-from multistable.experiments.written import read_metrics, read_summary
+from multistable.experiments.store import CONFIG, METRICS, SUMMARY, read_metrics, read_settings, read_summary
 
 __all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections", "spread"]
 

@@ -6,21 +6,19 @@ from typing import Any
 
 from multistable.experiments.config import Config
 from multistable.experiments.data import Data, examples_to_test, examples_to_train, score_of
-from multistable.experiments.folder import check_finite
+from multistable.experiments.experiment import Experiment, Row, Tested, Trained
 from multistable.experiments.network import Network, new_network
-from multistable.experiments.parallel import Team
-from multistable.experiments.subject import Row, Subject, Tested, Trained
+from multistable.experiments.store import check_finite
 from multistable.experiments.training import Training, evaluate, fit, row_of
 
 __all__ = ["Supervised"]
 
 
-class Supervised(Subject):
+class Supervised(Experiment):
     """A network that learns from examples, through Lightning.
 
     Args:
         config: the settings.
-        team: the processes that train it together.
 
     Raises:
         ImportError: images without the extra `images`.
@@ -29,8 +27,8 @@ class Supervised(Subject):
 
     network: Network
 
-    def __init__(self, config: Config, team: Team) -> None:
-        self._config, self._team = config, team
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._data, self._score = _examples(config), score_of(config)
         self.network = new_network(config, self._data.train, self._score)
         self.recurrent = self.network.rnn
@@ -54,7 +52,7 @@ class Supervised(Subject):
 
     def train(self, rows: Sequence[Row], folder: Path, logger: str, progress: bool) -> Trained:
         training = Training(self._config, self.network, self._data, self._score, rows, folder)
-        fit(training, self._config, folder, logger, progress, self._team)
+        fit(training, self._config, folder, logger, progress)
         return Trained(training.rows, training.seconds)
 
     def test(self, config: Config) -> Tested:

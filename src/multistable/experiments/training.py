@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,17 @@ from torch import Tensor
 
 from multistable.experiments.config import Config
 from multistable.experiments.data import Data, Examples, Score, seed_for, shuffled
-from multistable.experiments.folder import CHECKPOINT, METRICS, replacing, write_csv
+from multistable.experiments.experiment import Row, measured
 from multistable.experiments.loggers import log, loggers_of
-from multistable.experiments.measured import measured
 from multistable.experiments.network import Network
-from multistable.experiments.parallel import Share, Team, share_of
-from multistable.experiments.processes import helped
-from multistable.experiments.subject import Row
+from multistable.experiments.store import CHECKPOINT, METRICS, replacing, write_csv
+from multistable.experiments.team import Share, Team, share_of
 
 try:
     import lightning.pytorch as pl
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
     from lightning.pytorch.callbacks import Callback, RichProgressBar
-    from lightning.pytorch.strategies import DDPStrategy
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 except ImportError as error:
     raise ImportError("experiments need lightning: pip install 'multistable[experiments]'") from error
@@ -36,8 +34,6 @@ except ImportError as error:
 __all__ = ["Training", "evaluate", "fit", "row_of"]
 
 _EVALUATED = 500  # sequences at once where no gradient is taken
-_ALONE = Team()
-_LONGEST_WAIT = timedelta(minutes=5)  # of one process for another
 
 
 class Training(pl.LightningModule):
@@ -87,7 +83,9 @@ class Training(pl.LightningModule):
         sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
         loss, metric = (sums / len(self._data.train.inputs)).tolist()
         self.seconds += time.perf_counter() - self._since
-        row = row_of(self._config, self.network, self._data, self._score, self.epoch, loss, metric)
+        row: Row = {"epoch": self.epoch}
+        if self.trainer.is_global_zero:  # the others wait in `_write`
+            row = row_of(self._config, self.network, self._data, self._score, self.epoch, loss, metric)
         self.rows.append(row)
         self._write()
 
@@ -143,22 +141,24 @@ def fit(
     folder: Path,
     logger: str = "none",
     progress: bool = False,
-    team: Team = _ALONE,
 ) -> None:
     """Train to the end of the budget, from the folder's checkpoint on if there is one.
 
     Raises:
         FloatingPointError: the loss became NaN or infinite.
-        RuntimeError: training on another device failed.
     """
+    team = Team.of_environment()
+    together = team.processes > 1
     checkpoint = folder / CHECKPOINT
     callbacks: list[Callback] = [RichProgressBar(refresh_rate=20)] if progress else []
-    with _quiet(), _ending_as_asked(), helped(team, folder) as environment:
+    with _quiet(), _ending_as_asked():
         trainer = pl.Trainer(
             accelerator="gpu" if config.device == "cuda" else "cpu",
-            devices=team.processes,
-            strategy=DDPStrategy(timeout=_LONGEST_WAIT) if team.processes > 1 else "auto",
-            plugins=environment,
+            devices=team.local_processes,
+            num_nodes=team.processes // team.local_processes,
+            strategy="ddp" if together else "auto",
+            # Named, so that what other launchers have left in the environment is not read.
+            plugins=TorchElasticEnvironment() if together else LightningEnvironment(),
             max_epochs=config.epochs,
             logger=loggers_of(logger, config, folder) or False,
             callbacks=callbacks,

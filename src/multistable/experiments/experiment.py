@@ -1,4 +1,4 @@
-"""What a run trains, whatever the way it learns."""
+"""`Experiment`: what a run trains and measures, whatever the way it learns."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from multistable import Multistability, measure
 from multistable.experiments.config import Config
+from multistable.experiments.data import seed_for
 
-__all__ = ["Row", "Subject", "Tested", "Trained"]
+__all__ = ["Experiment", "Row", "Tested", "Trained", "measured"]
 
 Row = dict[str, Any]
 """What is known after an epoch; the epoch 0 is before training."""
@@ -29,7 +31,7 @@ class Tested(NamedTuple):
     others: dict[str, float]
 
 
-class Subject(ABC):
+class Experiment(ABC):
     """A network, the sequences that it sees, and how it learns.
 
     Attributes:
@@ -84,3 +86,9 @@ class Subject(ABC):
     def in_summary(self, rows: Sequence[Row]) -> dict[str, Any]:
         """What else belongs in the run's summary."""
         return {}
+
+
+def measured(config: Config, recurrent: nn.Module, sequences: Tensor | list[Tensor]) -> Multistability:
+    """VAA and its residual, from the same prefixes and under the same constant inputs at every moment of a run."""
+    seed = seed_for(config.seed, "measure")
+    return measure(recurrent, sequences, n=config.measure_n, horizon=config.measure_horizon, generator=seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.folder import SUMMARY, claim, read_json
+from multistable.experiments.store.folder import SUMMARY, claim, read_json
 
 __all__ = ["finished", "read_metrics", "read_summary"]
 

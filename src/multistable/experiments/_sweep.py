@@ -13,9 +13,8 @@ from typing import Any
 
 from multistable._utils.checks import check_int
 from multistable.experiments.config import CELLS, TASKS, Config, check_choice, is_possible, nearest, variant_keys
-from multistable.experiments.folder import CONFIG, ERROR, claim, replacing
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
-from multistable.experiments.written import finished
+from multistable.experiments.store import CONFIG, ERROR, claim, finished, replacing
 
 __all__ = ["Outcome", "Plan", "read_sweep", "sweep"]
 
@@ -89,11 +88,11 @@ def sweep(
     *,
     workers: int | None = None,
     address: str | None = None,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Run all that is not finished, several at a time; one that fails does not keep the others from going on.
 
-    Each run has a folder of its own, as `multistable.experiments.run.run` leaves it. A run whose process is killed goes
+    Each run has a folder of its own, as `multistable.experiments.run` leaves it. A run whose process is killed goes
     on where it was, up to three times; when the sweep itself is killed, the same call goes on with what is left.
 
     Args:
@@ -101,7 +100,7 @@ def sweep(
         runs: the folder of all runs, which all machines of a cluster must share.
         workers: how many run at a time: two by default, or with `address` as many as the cluster has processors for.
         address: the address of a Ray cluster; by default Ray is started on this machine for as long as the sweep lasts.
-        tell: is told of each run that has come to its end, in a line.
+        report: is called with a line for each run that has come to its end.
 
     Returns:
         What became of each run.
@@ -130,7 +129,7 @@ def sweep(
     if not left:
         return Outcome(skipped, [], {})
 
-    progress = _progress(len(left), tell)
+    progress = _progress(len(left), report)
     scratch = runs / ".ray"
     _start_ray(ray, workers, address)
     try:
@@ -185,14 +184,14 @@ def _start_ray(ray: Any, workers: int | None, address: str | None) -> None:
             # Not a cluster that happens to be there, which Ray would rather join.
             ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
         else:
-            _knock(address)
+            _check_reachable(address)
             ray.init(address=address, **quiet)
     except Exception as error:
         what = "Ray can't be started" if address is None else f"no Ray cluster can be reached at address {address!r}"
         raise ConnectionError(f"{what}: {error}") from error
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Raise if nobody listens at `host:port`, which Ray itself would try for many minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
@@ -238,21 +237,21 @@ def _configs(grid: dict[str, Any], path: Path, overrides: Sequence[str], left_ou
 def _run_one(parameters: dict[str, Any]) -> dict[str, str]:
     """One run, in a process of its own; what it raises is told, and written to its folder."""
     os.chdir(parameters["from"])  # Ray has changed it; a cache may be relative
-    from multistable.experiments.run import run
+    from multistable.experiments._run import run
 
     config, runs = Config.from_dict(parameters["config"]), Path(parameters["runs"])
-    report = runs / config.name / ERROR
+    reason = runs / config.name / ERROR
     try:
         summary = run(config, runs)
     except Exception as error:
-        with replacing(report) as temporary:
+        with replacing(reason) as temporary:
             temporary.write_text(traceback.format_exc(), encoding="utf-8")
-        return {"name": config.name, "failed": f"{type(error).__name__}: {error}", "said": ""}
-    report.unlink(missing_ok=True)
-    return {"name": config.name, "failed": "", "said": f"{summary['metric']} {summary['test_metric']:.4g}"}
+        return {"name": config.name, "failed": f"{type(error).__name__}: {error}", "message": ""}
+    reason.unlink(missing_ok=True)
+    return {"name": config.name, "failed": "", "message": f"{summary['metric']} {summary['test_metric']:.4g}"}
 
 
-def _progress(count: int, tell: Callable[[str], None]) -> Any:
+def _progress(count: int, report: Callable[[str], None]) -> Any:
     """What Ray Tune calls at the end of each run."""
     from ray import tune
 
@@ -264,11 +263,11 @@ def _progress(count: int, tell: Callable[[str], None]) -> Any:
         def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
             self.ended += 1
             result = trial.last_result
-            said = f"failed: {result['failed']}" if result["failed"] else result["said"]
-            tell(f"{self.ended}/{count} {result['name']}: {said}")
+            message = f"failed: {result['failed']}" if result["failed"] else result["message"]
+            report(f"{self.ended}/{count} {result['name']}: {message}")
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
             self.ended += 1
-            tell(f"{self.ended}/{count} {Config.from_dict(trial.config['config']).name}: its process ended")
+            report(f"{self.ended}/{count} {Config.from_dict(trial.config['config']).name}: its process ended")
 
     return Progress()

@@ -16,7 +16,9 @@ from multistable._measure import Multistability
 from multistable._warmup import warmup
 from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
-from multistable.experiments.folder import (
+from multistable.experiments.experiment import Experiment, Trained, measured
+from multistable.experiments.loggers import LOGGERS
+from multistable.experiments.store import (
     CHECKPOINT,
     CONFIG,
     METRICS,
@@ -25,17 +27,15 @@ from multistable.experiments.folder import (
     WARMUP,
     check_finite,
     claim,
+    finished,
     read_checkpoint,
+    read_summary,
     remove_leftovers,
     replacing,
     write_csv,
     write_json,
 )
-from multistable.experiments.loggers import LOGGERS
-from multistable.experiments.measured import measured
-from multistable.experiments.parallel import Team, check_devices
-from multistable.experiments.subject import Subject, Trained
-from multistable.experiments.written import finished
+from multistable.experiments.team import Team
 
 __all__ = ["Prepared", "execute", "prepare", "read_start", "run"]
 
@@ -47,38 +47,35 @@ class Prepared:
     Attributes:
         config: its settings.
         folder: its folder, with its `config.yaml`.
-        subject: what it trains.
+        experiment: what it trains.
         logger: `"none"`, `"tensorboard"` or `"wandb"`.
         progress: whether to show a progress bar.
-        devices: how many to train on.
+        team: the processes that train it.
     """
 
     config: Config
     folder: Path
-    subject: Subject
+    experiment: Experiment
     logger: str
     progress: bool
-    devices: int
+    team: Team
 
 
-def run(
-    config: Config, runs: Path, *, logger: str = "none", progress: bool = False, devices: int = 1
-) -> dict[str, Any]:
+def run(config: Config, runs: Path, *, logger: str = "none", progress: bool = False) -> dict[str, Any]:
     """Run an experiment, or what is left of it, in its folder `runs / config.name`.
 
     A finished run is not run again. An interrupted one goes on from its last whole epoch, and comes to the same
     metrics, to the bit on the same CPU with as many threads, as if it had never been interrupted.
 
-    On several devices of this machine, each has a process of its own and takes its share of every batch (distributed
-    data parallel). The result is that of a single device up to rounding; on three or more, one that was interrupted is
-    that of one that was not up to rounding, too.
+    Where `torchrun` has started several processes, each trains on its share of every batch (distributed data parallel),
+    with the device `"cuda"` on a GPU of its own, and the first one writes. The result is that of a single process up to
+    rounding, for any number of processes that divides the batch size.
 
     Args:
         config: the settings.
         runs: the folder of all runs.
         logger: where metrics go besides `metrics.csv`: `"none"`, `"tensorboard"` or `"wandb"`.
         progress: whether to show a progress bar.
-        devices: how many GPUs, or with the device `"cpu"` processes, to train on; not in a T-Maze.
 
     Returns:
         What `summary.json` holds.
@@ -86,60 +83,76 @@ def run(
     Raises:
         ImportError: an extra is missing.
         OSError: the folder can't be written to, or the data can't be had.
-        TypeError: `devices` is no int.
-        ValueError: the folder is another experiment's, or what it holds is damaged; the device is not there, or not as
-            often as asked for; there are more devices than sequences in a batch; `logger` is none of these.
+        ValueError: the folder is another experiment's, or what it holds is damaged; the device is not there, or not
+            once for each process; the batch size is not a multiple of the number of processes; a T-Maze is to be
+            trained by several; `logger` is none of these.
         FloatingPointError: the loss or the states became NaN or infinite.
-        RuntimeError: training on another device failed.
     """
-    summary = finished(config, runs)
-    if summary is not None:
-        return summary
-    return execute(prepare(config, runs, logger=logger, progress=progress, devices=devices))
+    team = Team.of_environment()
+    team.check(config)
+    with team.joined(config.device):
+        summary = finished(config, runs)
+        if summary is not None:
+            return summary
+        return execute(prepare(config, runs, logger=logger, progress=progress))
 
 
-def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool = False, devices: int = 1) -> Prepared:
-    """Make sure of all that a run stands on: its folder and what is in it, its data and its device; as `run`."""
+def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool = False) -> Prepared:
+    """Make sure of all that a run stands on: its folder and what is in it, its data and its device; as `run`.
+
+    Of several processes the first goes before the others, which find the folder claimed.
+    """
     if logger not in LOGGERS:
         raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {logger!r}")
     _check_packages(logger, progress)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is cuda, and torch finds no GPU to use")
-    check_devices(devices, config)
-    folder = runs / config.name
+    team = Team.of_environment()
+    team.check(config)
+    if not team.is_first:
+        team.wait()
+    prepared = Prepared(config, runs / config.name, _ready(config, runs / config.name), logger, progress, team)
+    if team.is_first:
+        team.wait()
+    return prepared
+
+
+def _ready(config: Config, folder: Path) -> Experiment:
+    """What the run trains; raise unless it can be trained in the folder."""
     if (folder / CONFIG).exists():
         claim(folder, config)
-    subject = _subject(config, devices)
+    experiment = _experiment(config)
     claim(folder, config)
     for name in (METRICS, WARMUP):
         if (folder / name).is_dir():
             raise IsADirectoryError(f"{folder / name} is a folder, and must be a file")
     if (folder / START).exists():
-        read_start(folder, config, subject)
+        read_start(folder, config, experiment)
     if (folder / CHECKPOINT).exists():
         if not (folder / START).exists():
             raise ValueError(f"{folder} holds a {CHECKPOINT} but no {START}, which comes before it")
-        _check_checkpoint(folder, config, subject)
-    return Prepared(config, folder, subject, logger, progress, devices)
+        _check_checkpoint(folder, config, experiment)
+    return experiment
 
 
 def execute(prepared: Prepared) -> dict[str, Any]:
     """Run what is left of a run; as `run`."""
-    config, folder, subject = prepared.config, prepared.folder, prepared.subject
-    if not (folder / START).exists():
+    config, folder, experiment = prepared.config, prepared.folder, prepared.experiment
+    team = prepared.team
+    if team.is_first and not (folder / START).exists():
         _start(prepared)
-    start = read_start(folder, config, subject)
-    if start["warmup"]:
+    team.wait()
+    start = read_start(folder, config, experiment)
+    if team.is_first and start["warmup"]:
         write_json(folder / WARMUP, start["warmup"])
-    trained = subject.train(start["rows"], folder, prepared.logger, prepared.progress)
-    write_csv(folder / METRICS, trained.rows)
-    summary = _summary(prepared, start, trained)
-    write_json(folder / SUMMARY, summary)
-    remove_leftovers(folder)
-    return summary
+    trained = experiment.train(start["rows"], folder, prepared.logger, prepared.progress)
+    if team.is_first:
+        _finish(prepared, start, trained)
+    team.wait()
+    return read_summary(folder / SUMMARY, config)
 
 
-def _subject(config: Config, devices: int) -> Subject:
+def _experiment(config: Config) -> Experiment:
     """What the run trains, as its seed draws it."""
     if config.task == "t_maze":
         from multistable.experiments.reinforcement import Reinforcement
@@ -147,18 +160,18 @@ def _subject(config: Config, devices: int) -> Subject:
         return Reinforcement(config)
     from multistable.experiments.supervised import Supervised
 
-    return Supervised(config, Team(processes=devices))
+    return Supervised(config)
 
 
 def _start(prepared: Prepared) -> None:
     """Write down what training starts from: the weights, after the warmup if there is one."""
-    config, subject = prepared.config, prepared.subject
-    before = measured(config, subject.recurrent, subject.to_measure)
+    config, experiment = prepared.config, prepared.experiment
+    before = measured(config, experiment.recurrent, experiment.to_measure)
     result = None
     if config.warmup:
         result = warmup(
-            subject.recurrent,
-            subject.to_warm_up,
+            experiment.recurrent,
+            experiment.to_warm_up,
             steps=config.warmup_steps,
             lr=config.warmup_lr,
             target=config.warmup_target,
@@ -172,18 +185,18 @@ def _start(prepared: Prepared) -> None:
         "config": config.to_dict(),
         "warmup": result.to_dict() if result else None,
         "before": _trace(before),
-        "start": _trace(measured(config, subject.recurrent, subject.to_measure) if result else before),
-        "rows": [subject.first_row()],
+        "start": _trace(measured(config, experiment.recurrent, experiment.to_measure) if result else before),
+        "rows": [experiment.first_row()],
     }
     with replacing(prepared.folder / START) as temporary:
-        torch.save({"state_dict": subject.network.state_dict(), "run": start}, temporary)
+        torch.save({"state_dict": experiment.network.state_dict(), "run": start}, temporary)
 
 
-def read_start(folder: Path, config: Config, subject: Subject) -> dict[str, Any]:
+def read_start(folder: Path, config: Config, experiment: Experiment) -> dict[str, Any]:
     """What training starts from; its weights go into the network."""
 
     def accept(found: dict[str, Any]) -> None:
-        subject.network.load_state_dict(found["state_dict"])
+        experiment.network.load_state_dict(found["state_dict"])
         check_finite(found["state_dict"])
         for key in ("warmup", "before", "start", "rows"):
             if key not in found["run"]:
@@ -193,11 +206,11 @@ def read_start(folder: Path, config: Config, subject: Subject) -> dict[str, Any]
     return start
 
 
-def _check_checkpoint(folder: Path, config: Config, subject: Subject) -> None:
+def _check_checkpoint(folder: Path, config: Config, experiment: Experiment) -> None:
     """Raise unless training can go on from the checkpoint."""
 
     def accept(found: dict[str, Any]) -> None:
-        subject.accept(found)
+        experiment.accept(found)
         float(found["run"]["seconds"])
         epochs = [row["epoch"] for row in found["run"]["rows"]]
         if not epochs or epochs != list(range(len(epochs))):
@@ -209,18 +222,28 @@ def _check_checkpoint(folder: Path, config: Config, subject: Subject) -> None:
     read_checkpoint(folder / CHECKPOINT, config, accept)
 
 
+def _finish(prepared: Prepared, start: dict[str, Any], trained: Trained) -> None:
+    """Write what the run has found, its summary last."""
+    folder = prepared.folder
+    write_csv(folder / METRICS, trained.rows)
+    write_json(folder / SUMMARY, _summary(prepared, start, trained))
+    remove_leftovers(folder)
+
+
 def _summary(prepared: Prepared, start: dict[str, Any], trained: Trained) -> dict[str, Any]:
-    config, subject = prepared.config, prepared.subject
+    config, experiment = prepared.config, prepared.experiment
     since = time.perf_counter()
-    tested = subject.test(config)
-    evaluation = [{"length": config.horizon, "metric": tested.metric, "chance": subject.chance(config)}]
+    tested = experiment.test(config)
+    evaluation = [{"length": config.horizon, "metric": tested.metric, "chance": experiment.chance(config)}]
     for length in config.evaluation_lengths:
         other = config.at(length)
-        evaluation.append({"length": length, "metric": subject.test(other).metric, "chance": subject.chance(other)})
-    last = measured(config, subject.recurrent, subject.to_measure)
+        evaluation.append(
+            {"length": length, "metric": experiment.test(other).metric, "chance": experiment.chance(other)}
+        )
+    last = measured(config, experiment.recurrent, experiment.to_measure)
     found = attractors(
-        subject.recurrent,
-        subject.to_measure,
+        experiment.recurrent,
+        experiment.to_measure,
         n=config.measure_n,
         horizon=config.attractors_horizon,
         generator=seed_for(config.seed, "measure"),
@@ -228,12 +251,12 @@ def _summary(prepared: Prepared, start: dict[str, Any], trained: Trained) -> dic
     warmed = start["warmup"]
     return {
         "name": config.name,
-        "metric": subject.metric,
-        "higher_is_better": subject.higher_is_better,
-        "chance": subject.chance(config),
+        "metric": experiment.metric,
+        "higher_is_better": experiment.higher_is_better,
+        "chance": experiment.chance(config),
         "test_metric": tested.metric,
         **{f"test_{name}": value for name, value in tested.others.items()},
-        **subject.in_summary(trained.rows),
+        **experiment.in_summary(trained.rows),
         "evaluation": sorted(evaluation, key=lambda one: one["length"]),
         "vaa": last.vaa,
         "residual": last.residual,
@@ -260,9 +283,9 @@ def _trace(found: Multistability) -> dict[str, Any]:
 
 def _check_packages(logger: str, progress: bool) -> None:
     """Raise if a package is missing that the run comes to need later."""
-    wanted = {"rich": progress, "tqdm": progress, "tensorboard": logger == "tensorboard", "wandb": logger == "wandb"}
-    for package, needed in wanted.items():
+    needs = [("experiments need", "lightning", "experiments", True)]
+    needs += [("a progress bar needs", package, "experiments", progress) for package in ("rich", "tqdm")]
+    needs += [(f"the logger {package} needs", package, package, logger == package) for package in LOGGERS[1:]]
+    for what, package, extra, needed in needs:
         if needed and importlib.util.find_spec(package) is None:
-            asked = "a progress bar" if package in ("rich", "tqdm") else f"the logger {package}"
-            extra = "experiments" if package in ("rich", "tqdm") else package
-            raise ImportError(f"{asked} needs {package}: pip install 'multistable[{extra}]'")
+            raise ImportError(f"{what} {package}: pip install 'multistable[{extra}]'")
