@@ -112,7 +112,7 @@ def test_words_come_after_the_file(tmp_path: Path) -> None:
         ({"task": "pixels", "source": "fashion"}, "source must be one of digits, mnist, got 'fashion'"),
         ({"task": "pixels", "cache": 3}, "cache must be a path or null, got int"),
         ({**DENOISING, "forgetting": 4}, "forgetting must be at least 5, got 4"),
-        ({**DENOISING, "length": 24}, "length must be at least forgetting [+] 5 = 25 for denoising, got 24"),
+        ({**DENOISING, "length": 24}, "length must be at least forgetting [+] 5 = 25, got 24"),
         (
             {**DENOISING, "evaluation_lengths": [30, 2]},
             "evaluation_lengths holds 2: forgetting must be at least 5, got 2",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from multistable.experiments.config import TASKS
 from multistable.experiments.read import read_config
+from multistable.tasks import TASKS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PAPER = sorted(CONFIGS.glob("*.yaml"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.data import Data, examples_to_test, examples_to_train, score_of
+from multistable.experiments.data import Data, examples_to_test, examples_to_train, task_of
 from multistable.experiments.folder import check_finite
 from multistable.experiments.network import Network, new_network
 from multistable.experiments.parallel import Team
@@ -31,8 +31,8 @@ class Supervised(Subject):
 
     def __init__(self, config: Config, team: Team) -> None:
         self._config, self._team = config, team
-        self._data, self._score = _examples(config), score_of(config)
-        self.network = new_network(config, self._data.train, self._score)
+        self._data, self._score = _examples(config), task_of(config).score
+        self.network = new_network(config, self._data.train)
         self.recurrent = self.network.rnn
         self.to_warm_up = self._data.train.inputs
         self.to_measure = self._data.validation.inputs[: config.measure_n]
@@ -58,11 +58,11 @@ class Supervised(Subject):
         return Trained(training.rows, training.seconds)
 
     def test(self, config: Config) -> Tested:
-        loss, metric = evaluate(self.network, examples_to_test(config), score_of(config))
+        loss, metric = evaluate(self.network, examples_to_test(config), self._score)
         return Tested(metric, {"loss": loss})
 
     def chance(self, config: Config) -> float:
-        return score_of(config).chance
+        return config.of_task.chance
 
 
 def _examples(config: Config) -> Data:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from multistable.experiments.config import Config
-from multistable.experiments.data import Data, Examples, Score, seed_for, shuffled
+from multistable.experiments.data import Data, Examples, seed_for, shuffled
 from multistable.experiments.folder import CHECKPOINT, METRICS, replacing, write_csv
 from multistable.experiments.loggers import log, loggers_of
 from multistable.experiments.measured import measured
@@ -24,6 +24,7 @@ from multistable.experiments.network import Network
 from multistable.experiments.parallel import Share, Team, share_of
 from multistable.experiments.processes import helped
 from multistable.experiments.subject import Row
+from multistable.tasks import Score
 
 try:
     import lightning.pytorch as pl
