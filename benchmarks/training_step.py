@@ -13,7 +13,7 @@ import torch
 from side_by_side import write
 
 from multistable.experiments.config import Config
-from multistable.experiments.data import Data, Examples, examples_to_train, score_of, seed_for, shuffled
+from multistable.experiments.data import Data, Examples, examples_to_train, seed_for, shuffled, task_of
 from multistable.experiments.network import Network, new_network
 from multistable.experiments.training import Training, fit
 
@@ -28,7 +28,7 @@ CONFIG = Config(
 def bare_loop(network: Network, train: Examples) -> None:
     """What one writes by hand."""
     optimizer = torch.optim.Adam(network.parameters(), lr=CONFIG.lr)
-    score = score_of(CONFIG)
+    score = task_of(CONFIG).score
     for inputs, targets in shuffled(train, CONFIG.batch_size, seed_for(CONFIG.seed, "order", 1)):
         loss = score.loss(network(inputs), targets)
         optimizer.zero_grad()
@@ -55,7 +55,7 @@ def now() -> Times:
 def of_run(network: Network, data: Data) -> Times:
     """What the steps of an epoch of a run take."""
     with tempfile.TemporaryDirectory() as folder:
-        training = Timed(CONFIG, network, data, score_of(CONFIG), [{"epoch": 0}], Path(folder))
+        training = Timed(CONFIG, network, data, task_of(CONFIG).score, [{"epoch": 0}], Path(folder))
         fit(training, CONFIG, Path(folder))
     return training.spent
 
@@ -69,12 +69,11 @@ def of_loop(network: Network, data: Data) -> Times:
 
 
 def row() -> dict[str, Any]:
-    score = score_of(CONFIG)
     drawn = examples_to_train(CONFIG)
     data = drawn._replace(train=Examples(*(one[: STEPS * CONFIG.batch_size] for one in drawn.train)))
     loops, runs = [], []
     for _ in range(REPEATS + 1):
-        by_hand, by_run = (new_network(CONFIG, data.train, score) for _ in range(2))
+        by_hand, by_run = (new_network(CONFIG, data.train) for _ in range(2))
         loops.append(of_loop(by_hand, data))
         runs.append(of_run(by_run, data))
         assert torch.equal(by_hand.head.weight, by_run.head.weight), "both must come to the same weights"

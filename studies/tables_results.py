@@ -25,7 +25,7 @@ from sections import (
 )
 from supervised import halfway_of, supervised
 
-from multistable.experiments.config import TASKS, held_out
+from multistable.experiments.data import task_of
 
 ONE_OR_BOTH, BOTH, NEITHER = (1, 2), (2,), (0,)
 
@@ -62,7 +62,7 @@ def split(rows: Rows) -> str:
     if config.samples is None:
         share = 100 * config.validation
         return f"{100 - share:.0f} % / {share:.0f} % of the others / a fifth of each class"
-    held = held_out(config.samples, config.validation)
+    held = task_of(config).held_out(config.samples)
     return f"{config.samples - held:,} / {held:,} / {config.test_samples:,}"
 
 
@@ -93,7 +93,7 @@ def lengths(rows: Rows) -> str:
     def mean_at(length: int) -> Column[Row]:
         return lambda group: rounded(fmean(row["tested"][length] for row in group))
 
-    key, there = TASKS[config_of(rows).task].horizon, rows[0]["tested"]
+    key, there = config_of(rows).of_task.horizon_key, rows[0]["tested"]
     columns: dict[str, Column[Row]] = {metric_of(rows): LABEL[""]}
     columns |= {f"{key} {length}": mean_at(length) for length in there}
     halfway = [sum(length in row["halfway"] for row in learners(rows)) for length in there]

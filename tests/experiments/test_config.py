@@ -112,7 +112,7 @@ def test_words_come_after_the_file(tmp_path: Path) -> None:
         ({"task": "pixels", "source": "fashion"}, "source must be one of digits, mnist, got 'fashion'"),
         ({"task": "pixels", "cache": 3}, "cache must be a path or null, got int"),
         ({**DENOISING, "forgetting": 4}, "forgetting must be at least 5, got 4"),
-        ({**DENOISING, "length": 24}, "length must be at least forgetting [+] 5 = 25 for denoising, got 24"),
+        ({**DENOISING, "length": 24}, "length must be at least forgetting [+] 5 = 25, got 24"),
         (
             {**DENOISING, "evaluation_lengths": [30, 2]},
             "evaluation_lengths holds 2: forgetting must be at least 5, got 2",
@@ -133,7 +133,14 @@ def test_bad_values(values: dict[str, Any], message: str) -> None:
         ("task: [\n", "is no YAML that can be read"),
         ("lr: 1\nlr: 2\n", "lr is given twice"),
         ("!!python/object/apply:os.getcwd []\n", "is no YAML that can be read"),
+        ("run: {lr: 1, lr: 2}\n", "lr is given twice"),
         ("task: 2020-99-99\n", "a.yaml is no YAML that can be read: month must be in 1..12"),
+        ("length: 010\n", "a.yaml is no YAML .*: length must be written in decimals without leading zeros, got 010"),
+        ("length: 1:30\n", "length must be written in decimals without leading zeros, got 1:30"),
+        ("length: 0x10\n", "length must be written in decimals without leading zeros, got 0x10"),
+        ("lr: 1:30.5\n", "lr must be written in decimals without leading zeros, got 1:30.5"),
+        ("evaluation_lengths: [10, -020]\n", "evaluation_lengths must be written in decimals .*, got -020"),
+        ("runs: [{length: 010}]\n", "length must be written in decimals without leading zeros, got 010"),
     ],
 )
 def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
@@ -154,9 +161,23 @@ def test_merged_mappings(tmp_path: Path) -> None:
     assert read_yaml(tmp_path / "a.yaml")["run"] == {"lr": 0.2, "hidden": 4}
 
 
+def test_numbers_and_words(tmp_path: Path) -> None:
+    text = "a: 1e-3\nb: 10_000\nc: 0\nd: -7\ne: 0.5\nf: '010'\ng: ${lr}\nh: ${\ni: ~\nj: 08\n"
+    (tmp_path / "a.yaml").write_text(text)
+    assert read_yaml(tmp_path / "a.yaml") == {
+        "a": 0.001, "b": 10_000, "c": 0, "d": -7, "e": 0.5, "f": "010", "g": "${lr}", "h": "${", "i": None, "j": "08"
+    }  # fmt: skip
+
+
+def test_a_list_that_holds_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: &a [1, *a]\n")
+    assert read_yaml(tmp_path / "a.yaml")["a"][0] == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["seed=010"], "the value of seed is no YAML that can be read: it must be written in decimals .*, got 010"),
         (["lr"], "an override must look like key=value, got 'lr'"),
         (["=3"], "an override must look like key=value, got '=3'"),
         (["lr=1", "lr=2"], "lr is given twice on the command line"),

@@ -1,13 +1,15 @@
-"""The files in configs/."""
+"""The files in configs/, and those that runs have left in results/."""
 
 from pathlib import Path
 
 import pytest
 
-from multistable.experiments.config import TASKS
-from multistable.experiments.read import read_config
+from multistable.experiments.read import read_config, read_yaml
+from multistable.experiments.store import read_settings
+from multistable.tasks import TASKS
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+ROOT = Path(__file__).parents[2]
+CONFIGS, RESULTS = ROOT / "configs", ROOT / "results"
 PAPER = sorted(CONFIGS.glob("*.yaml"))
 
 
@@ -29,3 +31,13 @@ def test_there_is_one_for_each_task() -> None:
     assert {read_config(path).task for path in PAPER} == set(TASKS)
     assert len(PAPER) == len(TASKS)
     assert {path.name for path in PAPER} == {path.name for path in (CONFIGS / "small").glob("*.yaml")}
+
+
+def test_finished_runs_are_still_what_their_folders_say() -> None:
+    paths = sorted(RESULTS.rglob("config.yaml"))
+    assert paths
+    for path in paths:
+        config = read_settings(path)
+        assert config.name == path.parent.relative_to(RESULTS).as_posix()
+        assert list(config.to_dict().items()) == list(read_yaml(path).items()), path
+        assert config.at(config.horizon).name == config.name

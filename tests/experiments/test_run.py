@@ -21,7 +21,7 @@ from torch import nn
 from multistable.cli import main
 from multistable.experiments._run import prepare, run
 from multistable.experiments.config import Config
-from multistable.experiments.data import examples_to_test, examples_to_train, score_of, seed_for, shuffled
+from multistable.experiments.data import examples_to_test, examples_to_train, seed_for, shuffled, task_of
 from multistable.experiments.network import new_network
 from multistable.experiments.training import evaluate
 
@@ -69,8 +69,8 @@ def test_the_checkpoint_is_what_was_trained_and_tested(tmp_path: Path) -> None:
     """A loop by hand comes to the same weights, to the bit, and they to the same test error."""
     config = tiny(epochs=2)
     summary = run(config, tmp_path)
-    data, score = examples_to_train(config), score_of(config)
-    network = new_network(config, data.train, score)
+    data = examples_to_train(config)
+    network = new_network(config, data.train)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.lr)
     for epoch in (1, 2):
         for inputs, targets in shuffled(data.train, config.batch_size, seed_for(config.seed, "order", epoch)):
@@ -89,12 +89,11 @@ def test_the_checkpoint_is_what_was_trained_and_tested(tmp_path: Path) -> None:
 def test_a_smaller_last_batch_counts_for_what_it_holds() -> None:
     """The published code divides by a batch too few; here all sequences weigh the same."""
     config = tiny(test_samples=1003)
-    score = score_of(config)
     examples = examples_to_test(config)
-    network = new_network(config, examples, score)
+    network = new_network(config, examples)
     with torch.no_grad():
         squares = (network(examples.inputs).double() - examples.targets.double()).square()
-    assert evaluate(network, examples, score)[0] == pytest.approx(squares.mean().item(), rel=1e-6)
+    assert evaluate(network, examples, task_of(config).score)[0] == pytest.approx(squares.mean().item(), rel=1e-6)
 
 
 def test_an_epoch_shows_each_sequence_once_in_an_order_of_its_own() -> None:
@@ -130,12 +129,12 @@ def test_the_seed_decides_and_the_last_batch_of_training_is_kept(tmp_path: Path)
 
 def test_variants_start_from_the_same_weights_where_they_share_them() -> None:
     examples = examples_to_train(tiny()).train
-    plain, warmed = (new_network(tiny(warmup=warmup), examples, score_of(tiny())) for warmup in (False, True))
+    plain, warmed = (new_network(tiny(warmup=warmup), examples) for warmup in (False, True))
     for one, other in zip(plain.parameters(), warmed.parameters(), strict=True):
         assert torch.equal(one, other)
-    chrono = new_network(tiny(cell="lstm", init="chrono", hidden=64, length=6), examples, score_of(tiny()))
+    chrono = new_network(tiny(cell="lstm", init="chrono", hidden=64, length=6), examples)
     assert chrono.rnn.get_parameter("bias_ih_l0")[64:128].min() >= 0  # forget gates
-    bistable = new_network(tiny(init="bistable"), examples, score_of(tiny()))
+    bistable = new_network(tiny(init="bistable"), examples)
     assert torch.equal(bistable.rnn.get_parameter("weight_hh_l0")[8:], 2 * torch.eye(4))
 
 

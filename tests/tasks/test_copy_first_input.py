@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from multistable.tasks import copy_first_input, copy_first_input_stream
-from multistable.tasks._copy_first_input import CHANCE
+from multistable.tasks import CopyFirstInput, copy_first_input, copy_first_input_stream
 
 
 @given(length=st.integers(1, 30), size=st.integers(1, 30), seed=st.integers(0, 2**31))
@@ -22,7 +21,7 @@ def test_inputs_are_standard_normal_and_chance_is_their_variance() -> None:
     # Five standard errors of the mean and of the variance of a million normal numbers.
     assert sequences.mean().abs() < 5e-3
     assert (sequences.var() - 1).abs() < 5 * 2**0.5 * 1e-3
-    assert (targets.square().mean() - CHANCE).abs() < 5 * (2 / 100_000) ** 0.5
+    assert (targets.square().mean() - CopyFirstInput(length=10).chance).abs() < 5 * (2 / 100_000) ** 0.5
 
 
 def test_a_stream_starts_over_and_brings_new_batches() -> None:

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from multistable.tasks import denoising, denoising_stream
-from multistable.tasks._denoising import CHANCE
+from multistable.tasks import Denoising, denoising, denoising_stream
 
 
 @given(
@@ -39,7 +38,7 @@ def test_values_are_standard_normal_to_the_end_marked_or_not() -> None:
         # Five standard errors of the mean and of the variance.
         assert abs(group.mean()) < 5 / math.sqrt(group.numel())
         assert abs(group.var() - 1) < 5 * math.sqrt(2 / group.numel())
-    assert abs(targets.square().mean() - CHANCE) < 5 * math.sqrt(2 / targets.numel())
+    assert abs(targets.square().mean() - Denoising(length=20, forgetting=8).chance) < 5 * math.sqrt(2 / targets.numel())
 
 
 def test_what_is_on_show_when_an_answer_is_due_says_nothing_of_it() -> None:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from multistable.tasks import flip_flop, flip_flop_stream
-from multistable.tasks._flip_flop import chance
+from multistable.tasks import FlipFlop, flip_flop, flip_flop_stream
 
 
 @given(
@@ -64,15 +63,15 @@ def test_chance_is_the_error_of_the_best_answer_to_the_present_input(length: int
             moment[now] += odds / length * target
     # Targets have the square 1: what is left of it is the variance that the answer does not explain.
     error = 1 - sum(moment[now] ** 2 / weight[now] for now in weight if weight[now] > 0)
-    assert chance(length, probability) == pytest.approx(error, abs=1e-12)
+    assert FlipFlop(length=length, pulse_probability=probability).chance == pytest.approx(error, abs=1e-12)
 
 
 def test_chance_is_the_error_of_the_present_input_as_the_answer() -> None:
     inputs, targets = flip_flop(20, 5000, generator=0).tensors
     error = (inputs - targets).square().mean((1, 2))
     # Five standard errors of a mean over 5000 sequences.
-    assert abs(error.mean() - chance(20)) < 5 * error.std() / math.sqrt(5000)
-    assert chance(10**9) == pytest.approx(0.9)
+    assert abs(error.mean() - FlipFlop(length=20).chance) < 5 * error.std() / math.sqrt(5000)
+    assert FlipFlop(length=10**9).chance == pytest.approx(0.9)
 
 
 def test_a_stream_starts_over_and_brings_new_batches() -> None:
@@ -136,11 +135,11 @@ def test_bad_probabilities(probability: Any, error: type[Exception], message: st
         with pytest.raises(error, match=message):
             make(5, 5, pulse_probability=probability)
     with pytest.raises(error, match=message):
-        chance(5, probability)
+        FlipFlop(length=5, pulse_probability=probability)
 
 
-def test_bad_lengths_of_the_level_of_chance() -> None:
+def test_bad_lengths_of_the_task() -> None:
     with pytest.raises(ValueError, match="length must be at least 1, got 0"):
-        chance(0)
+        FlipFlop(length=0)
     with pytest.raises(TypeError, match="length must be an int, got float"):
-        chance(5.0)  # type: ignore[arg-type]
+        FlipFlop(length=5.0)  # type: ignore[arg-type]

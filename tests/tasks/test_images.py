@@ -16,8 +16,8 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from multistable.tasks import images
-from multistable.tasks._images import CHANCE, _shown
+from multistable.tasks import Pixels, images
+from multistable.tasks._images import _shown
 
 ORDERS = ["pixels", "permuted_pixels", "permuted_rows"]
 
@@ -50,7 +50,7 @@ def test_chance_is_the_accuracy_of_the_same_answer_for_all() -> None:
         share = torch.bincount(part.tensors[1], minlength=10) / len(part)
         assert len(share) == 10
         # 174 to 183 of the 1797 images show the same digit, and the split rounds that to whole images.
-        assert (share - CHANCE).abs().max() < 0.004 + 1 / len(part)
+        assert (share - Pixels().chance).abs().max() < 0.004 + 1 / len(part)
 
 
 def test_pixels_come_row_by_row_from_the_upper_left_corner() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from multistable._utils.checks import check_int
-from multistable.experiments.config import CELLS, TASKS, Config, check_choice, is_possible, nearest, variant_keys
+from multistable._utils.choices import check_choice, nearest
+from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
 from multistable.experiments.store import CONFIG, ERROR, claim, finished, replacing
 
@@ -220,7 +221,7 @@ def _configs(grid: dict[str, Any], path: Path, overrides: Sequence[str], left_ou
     for_all = parse_overrides(overrides)
     values = {**read_yaml(path.parent / grid["config"]), **for_all}
     base = Config.from_dict({**values, "cell": "gru", **variant_keys("plain")})
-    key = TASKS[base.task].horizon
+    key = base.of_task.horizon_key
     by_grid = {"cell": "cells", **dict.fromkeys(variant_keys("plain"), "variants"), key: "lengths", "seed": "seeds"}
     for word in for_all.keys() & by_grid.keys():
         raise ValueError(f"{word} can't be given for all runs: {by_grid[word]} in {path} say it")

@@ -1,24 +1,15 @@
 """The settings of one run, checked before anything runs."""
 
-import difflib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
-from multistable._utils.checks import check_finite_number, check_fraction, check_int, check_positive
+from multistable._utils.checks import check_fraction, check_int, check_positive
+from multistable._utils.choices import check_choice, nearest
+from multistable.tasks import TASKS, Task
 
-__all__ = [
-    "CELLS",
-    "INITS",
-    "TASKS",
-    "Config",
-    "TaskKeys",
-    "check_choice",
-    "held_out",
-    "is_possible",
-    "nearest",
-    "variant_keys",
-]
+__all__ = ["CELLS", "INITS", "Config", "is_possible", "variant_keys"]
 
 CELLS = ("rnn", "gru", "lstm", "mgu", "brc", "nbrc")
 
@@ -28,37 +19,6 @@ INITS: dict[str, tuple[str, ...]] = {
     "bistable": ("rnn", "gru", "lstm", "mgu"),
 }
 """The initialisers, and the cells that each has a meaning for."""
-
-_REQUIRED = object()
-
-
-@dataclass(frozen=True)
-class TaskKeys:
-    """The keys that a task has for itself.
-
-    Attributes:
-        horizon: the key that says how long is to be remembered; evaluation lengths are values of it.
-        defaults: the task's own keys and their defaults; a key that must be given has none.
-    """
-
-    horizon: str
-    defaults: dict[str, Any]
-
-
-_SUPERVISED = {"epochs": 50, "validation": 0.2}
-_DRAWN = {"samples": 60_000, "test_samples": 10_000, **_SUPERVISED}
-_IMAGES = TaskKeys("padding", {"padding": 0, "padding_value": -0.5, "source": "digits", "cache": None, **_SUPERVISED})
-
-TASKS: dict[str, TaskKeys] = {
-    "copy_first_input": TaskKeys("length", {"length": _REQUIRED, **_DRAWN}),
-    "denoising": TaskKeys("forgetting", {"length": _REQUIRED, "forgetting": _REQUIRED, **_DRAWN}),
-    "pixels": _IMAGES,
-    "permuted_pixels": _IMAGES,
-    "permuted_rows": _IMAGES,
-    "flip_flop": TaskKeys("length", {"length": _REQUIRED, **_DRAWN}),
-    "t_maze": TaskKeys("length", {"length": _REQUIRED, "episodes": 2000}),
-}
-_OWN = {key for task in TASKS.values() for key in task.defaults}
 
 
 @dataclass(frozen=True)
@@ -154,48 +114,22 @@ class Config:
     def __post_init__(self) -> None:
         check_choice("task", self.task, tuple(TASKS))
         self._fill_in()
-        self._check_task()
         self._check_network()
         self._check_training()
         self._check_evaluation_lengths()
 
     def _fill_in(self) -> None:
-        """Give the task's own keys their defaults; raise if one is missing or belongs to another task."""
-        defaults = TASKS[self.task].defaults
-        for key in sorted(_OWN - defaults.keys()):
+        """Give the task's own keys their defaults; raise if one is missing, wrong or belongs to another task."""
+        own = _keys_of(TASKS[self.task])
+        for key in sorted({key for task in TASKS.values() for key in _keys_of(task)} - own.keys()):
             if getattr(self, key) is not None:
-                raise ValueError(f"{key} does not belong to the task {self.task}, which has {', '.join(defaults)}")
-        for key, default in defaults.items():
+                raise ValueError(f"{key} does not belong to the task {self.task}, which has {', '.join(own)}")
+        for key, default in own.items():
             if getattr(self, key) is None:
-                if default is _REQUIRED:
+                if default is MISSING:
                     raise ValueError(f"{key} is missing: the task {self.task} needs it")
                 object.__setattr__(self, key, default)
-
-    def _check_task(self) -> None:
-        least = {
-            "length": 1,
-            "forgetting": 5,
-            "padding": 0,
-            "samples": 4,
-            "test_samples": 1,
-            "epochs": 1,
-            "episodes": 1,
-        }
-        if self.task == "t_maze":
-            least["length"] = 2
-        for key in TASKS[self.task].defaults:
-            if key in least:
-                check_int(key, getattr(self, key), at_least=least[key])
-        if self.forgetting is not None and self.length is not None and self.length < self.forgetting + 5:
-            raise ValueError(
-                f"length must be at least forgetting + 5 = {self.forgetting + 5} for denoising, got {self.length}"
-            )
-        if self.padding_value is not None:
-            check_finite_number("padding_value", self.padding_value)
-        if self.source is not None:
-            check_choice("source", self.source, ("digits", "mnist"))
-        if not isinstance(self.cache, str | None):
-            raise TypeError(f"cache must be a path or null, got {type(self.cache).__name__}")
+        _ = self.of_task  # which checks its values
 
     def _check_network(self) -> None:
         check_choice("cell", self.cell, CELLS)
@@ -226,15 +160,7 @@ class Config:
         for key in ("lr", "warmup_lr"):
             check_positive(key, getattr(self, key))
         check_fraction("warmup_target", self.warmup_target)
-        if self.validation is not None:
-            self._check_validation(check_fraction("validation", self.validation))
         check_choice("device", self.device, ("cpu", "cuda"))
-
-    def _check_validation(self, share: float) -> None:
-        if share == 1:
-            raise ValueError("validation must be below 1, got 1.0")
-        if self.samples is not None:
-            held_out(self.samples, share)
 
     def _check_evaluation_lengths(self) -> None:
         if not isinstance(self.evaluation_lengths, tuple | list):
@@ -252,14 +178,16 @@ class Config:
         parts = {self.init: self.init != "default", "double": self.double, "warmup": self.warmup}
         return "+".join(part for part, present in parts.items() if present) or "plain"
 
+    @cached_property
+    def of_task(self) -> Task:
+        """The task, with the values of its own keys."""
+        kind = TASKS[self.task]
+        return kind(**{key: getattr(self, key) for key in _keys_of(kind)})
+
     @property
     def setting(self) -> str:
         """The task's own numbers in a word, such as `"T400-N100"`."""
-        if self.task == "denoising":
-            return f"T{self.length}-N{self.forgetting}"
-        if self.task == "t_maze":
-            return f"L{self.length}"
-        return f"{self.source}-N{self.padding}" if self.source else f"T{self.length}"
+        return self.of_task.setting
 
     @property
     def name(self) -> str:
@@ -269,22 +197,18 @@ class Config:
     @property
     def horizon(self) -> int:
         """How long is to be remembered: the value that `evaluation_lengths` lists others of."""
-        value: int = getattr(self, TASKS[self.task].horizon)
-        return value
+        return self.of_task.horizon
 
     def at(self, length: int) -> "Config":
         """The same with another value of what `evaluation_lengths` lists."""
-        key = TASKS[self.task].horizon
-        changes: dict[str, Any] = {key: length, "evaluation_lengths": ()}
-        if key == "forgetting" and self.length is not None and self.forgetting is not None:
-            check_int("forgetting", length, at_least=5)
-            changes["length"] = self.length - self.forgetting + length
-        return replace(self, **changes)
+        other = self.of_task.at(length)
+        changes = {key: getattr(other, key) for key in _keys_of(type(other))}
+        return replace(self, **changes, evaluation_lengths=())
 
     def to_dict(self) -> dict[str, Any]:
         """The keys that the task has, in types that YAML and JSON know."""
-        known = TASKS[self.task].defaults
-        values = {key: value for key, value in asdict(self).items() if key in known or key not in _OWN}
+        foreign = {key for task in TASKS.values() for key in _keys_of(task)} - _keys_of(TASKS[self.task]).keys()
+        values = {key: value for key, value in asdict(self).items() if key not in foreign}
         return {**values, "evaluation_lengths": list(self.evaluation_lengths)}
 
     @staticmethod
@@ -333,28 +257,12 @@ def is_possible(cell: str, init: str) -> bool:
     return cell in INITS[init]
 
 
-def check_choice(key: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise unless `value` is one of the words that `key` may have."""
-    if not isinstance(value, str):
-        raise TypeError(f"{key} must be a word, got {type(value).__name__}")
-    if value not in choices:
-        raise ValueError(f"{key} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}")
-
-
-def held_out(samples: int, validation: float) -> int:
-    """How many of so many samples validate; raises if fewer than two are left on either side."""
-    held = round(validation * samples)
-    if min(held, samples - held) < 2:
-        raise ValueError(f"validation must leave two or more of {samples} samples on either side, got {validation}")
-    return held
-
-
 def _check_flag(key: str, value: object) -> None:
     if not isinstance(value, bool):
         raise TypeError(f"{key} must be true or false, got {value!r}")
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The end of a message that names the known word most like a wrong one; empty if none is."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _keys_of(task: type[Task]) -> dict[str, Any]:
+    """The keys of a configuration that belong to a task, and their defaults; one that must be given has `MISSING`."""
+    defaults = {field.name: field.default for field in fields(task)}
+    return {field.name: defaults[field.name] for field in fields(Config) if field.name in defaults}

@@ -18,8 +18,7 @@ from multistable._utils.checks import check_int, check_positive
 from multistable._utils.progress import progress_bar
 from multistable._warmup import WarmupResult, warmup
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
-from multistable.tasks import copy_first_input, copy_first_input_stream
-from multistable.tasks._copy_first_input import CHANCE
+from multistable.tasks import CopyFirstInput, copy_first_input, copy_first_input_stream
 
 __all__ = ["CELLS", "DemoConfig", "DemoResult", "run_demo"]
 
@@ -107,7 +106,7 @@ class DemoResult:
     def to_dict(self) -> dict[str, Any]:
         """The figures that the closing table shows, the settings and the versions."""
         return {
-            "loss_chance": CHANCE,
+            "loss_chance": CopyFirstInput(length=self.config.length).chance,
             "loss_plain": self.loss_plain,
             "loss_warmup": self.loss_warmup,
             "vaa_before": self.warmup.before.vaa,
@@ -128,7 +127,8 @@ class DemoResult:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "result.json").write_text(json.dumps(self.to_dict(), indent=2) + "\n")
         curves = {"without warmup": self.curve_plain, "with warmup": self.curve_warmup}
-        plot.learning_curves(curves, CHANCE).savefig(folder / "curves.png", dpi=150)
+        chance = CopyFirstInput(length=self.config.length).chance
+        plot.learning_curves(curves, chance).savefig(folder / "curves.png", dpi=150)
         measures = {"before warmup": self.before.trace, "after warmup": self.after.trace}
         plot.traces(measures).savefig(folder / "multistability.png", dpi=150)
 

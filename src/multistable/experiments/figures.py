@@ -3,7 +3,6 @@
 from statistics import fmean
 from typing import Any
 
-from multistable.experiments.config import TASKS
 from multistable.experiments.results import Group, Section, Spread, spread
 
 __all__ = [
@@ -146,8 +145,8 @@ def evaluation(section: Section, cell: str) -> Figure:
                 "line": {"color": colour_of(group.variant)},
             }
         )
-    layout = _layout(TASKS[section.config.task].horizon, _metric_axis(section, "test"))
-    if section.config.task == "t_maze":
+    layout = _layout(section.config.of_task.horizon_key, _metric_axis(section, "test"))
+    if section.config.of_task.by_reward:  # at lengths that are decades apart
         tested = sorted({section.config.horizon, *section.config.evaluation_lengths})
         layout["xaxis"] |= {"type": "log", "tickvals": tested, "tickformat": ","}
     trained = {"type": "line", "x0": section.config.horizon, "x1": section.config.horizon, "y0": 0, "y1": 1}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from multistable import init
 from multistable.experiments.config import Config
-from multistable.experiments.data import Examples, Score, seed_for
+from multistable.experiments.data import Examples, seed_for, task_of
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
 
 __all__ = ["Network", "drawn", "new_network"]
@@ -16,8 +16,6 @@ __all__ = ["Network", "drawn", "new_network"]
 Model = TypeVar("Model", bound=nn.Module)
 
 _TYPES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "mgu": MGU, "brc": BRC, "nbrc": NBRC}
-
-_ASKED = {"denoising": slice(-5, None), "flip_flop": slice(None)}  # other tasks ask at the last step alone
 
 
 class Network(nn.Module):
@@ -43,13 +41,13 @@ class Network(nn.Module):
         return answers
 
 
-def new_network(config: Config, examples: Examples, score: Score) -> Network:
+def new_network(config: Config, examples: Examples) -> Network:
     """The network as the run's seed draws it, on the run's device; the global random state is left alone."""
-    asked = _ASKED.get(config.task, -1)
+    task = task_of(config)
     _, steps, features = examples.inputs.shape
 
     def around(recurrent: nn.Module) -> Network:
-        return Network(recurrent, config.hidden, score.outputs, asked)
+        return Network(recurrent, config.hidden, task.outputs, task.asked)
 
     return drawn(config, around, features, t_max=steps, batch_first=True)
 

@@ -9,6 +9,10 @@ from multistable.experiments.config import Config
 
 __all__ = ["parse_overrides", "read_config", "read_text", "read_yaml"]
 
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_MERGE = "tag:yaml.org,2002:merge"  # the key <<, whose mappings come below all others
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
+
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Settings from a YAML file and `key=value` words, which come after the file's.
@@ -21,8 +25,8 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         ImportError: PyYAML is missing.
         OSError: the file can't be read.
         TypeError: a value has the wrong type.
-        ValueError: the file is no YAML, a word is no override, a key is given twice or unknown; and what `Config`
-            raises.
+        ValueError: the file is no YAML, a number is not written in decimals, a word is no override, a key is given
+            twice or unknown; and what `Config` raises.
     """
     return Config.from_dict({**read_yaml(path), **parse_overrides(overrides)})
 
@@ -31,7 +35,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     """The keys and values of `key=value` words.
 
     Raises:
-        ValueError: a word is no such pair, its value no YAML, or a key is given twice.
+        ValueError: a word is no such pair, its value no YAML or a number not in decimals, or a key is given twice.
     """
     values: dict[str, Any] = {}
     for word in words:
@@ -51,7 +55,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ImportError: PyYAML is missing.
         OSError: the file can't be read.
         TypeError: it holds no mapping.
-        ValueError: it is no YAML, or a key is given twice.
+        ValueError: it is no YAML, a key is given twice, or a number is not written in decimals.
     """
     values = read_text(path)
     if not isinstance(values, dict):
@@ -75,19 +79,46 @@ def _parse(text: str, what: str) -> Any:
         raise ImportError("configurations need PyYAML: pip install 'multistable[experiments]'") from error
 
     class Loader(yaml.SafeLoader):
-        """Plain values; numbers such as 1e-3, which PyYAML takes for words; no key twice in a mapping."""
+        """Plain values, of nodes that have passed the checks; numbers such as 1e-3, which PyYAML takes for words."""
 
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            merged = "tag:yaml.org,2002:merge"  # the key <<, whose mappings come below all others
-            keys = [self.construct_object(key) for key, _ in node.value if key.tag != merged]
-            for key in keys:
-                if keys.count(key) > 1:
-                    raise yaml.YAMLError(f"{key} is given twice")
-            return super().construct_mapping(node, deep)
+        def get_single_node(self) -> Any:
+            node = super().get_single_node()
+            _check(node, "it", set())
+            return node
 
     number = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
+    Loader.add_implicit_resolver(_FLOAT, number, list("-+0123456789"))
     try:
         return yaml.load(text, Loader)  # a SafeLoader: plain values alone
     except (yaml.YAMLError, ValueError) as error:  # such as of a date that there is not
         raise ValueError(f"{what} is no YAML that can be read: {error}") from error
+
+
+def _check(node: Any, key: str, seen: set[int]) -> None:
+    """Raise if a mapping in a node holds a key twice, or a number is not written in decimals.
+
+    YAML 1.1 reads 010 as 8 and 1:30 as 90, which nobody means who sets a length.
+
+    Args:
+        node: of PyYAML; None for an empty text.
+        key: what the node is the value of.
+        seen: ids of the nodes that were looked at, since aliases can make a node part of itself.
+    """
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if node.id == "mapping":
+        _check_keys([(one.tag, one.value) for one, _ in node.value])
+        for one, value in node.value:
+            _check(value, one.value if one.id == "scalar" else key, seen)
+    elif node.id == "sequence":
+        for value in node.value:
+            _check(value, key, seen)
+    elif (node.tag == _INT and not _DECIMAL.fullmatch(node.value)) or (node.tag == _FLOAT and ":" in node.value):
+        raise ValueError(f"{key} must be written in decimals without leading zeros, got {node.value}")
+
+
+def _check_keys(keys: list[tuple[str, Any]]) -> None:
+    for key in keys:
+        if keys.count(key) > 1 and key[0] != _MERGE:
+            raise ValueError(f"{key[1]} is given twice")

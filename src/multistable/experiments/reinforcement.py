@@ -54,12 +54,11 @@ class Reinforcement(Experiment):
     """
 
     network: DRQN
-    metric = "share of optimal rollouts"
-    higher_is_better = True
 
     def __init__(self, config: Config) -> None:
         assert config.length is not None and config.episodes is not None
         self._config = config
+        self.metric, self.higher_is_better = config.of_task.metric, config.of_task.higher_is_better
         self._settings = DRQNSettings(
             episodes=config.episodes,
             lr=config.lr,
@@ -113,8 +112,7 @@ class Reinforcement(Experiment):
         return Tested(found.share_optimal, {"return": found.mean_return, "steps": found.mean_steps})
 
     def chance(self, config: Config) -> float:
-        """Without memory, one turn at the junction serves one of two goals."""
-        return 0.5
+        return config.of_task.chance
 
     def in_summary(self, rows: Sequence[Row]) -> dict[str, Any]:
         optimal = (row["episodes"] for row in rows if row["validation_metric"] == 1)

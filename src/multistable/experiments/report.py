@@ -16,16 +16,6 @@ except ImportError as error:
 
 __all__ = ["page", "write_report"]
 
-_TITLES = {
-    "copy_first_input": "Copy first input",
-    "denoising": "Denoising",
-    "pixels": "Images, pixel by pixel",
-    "permuted_pixels": "Permuted images, pixel by pixel",
-    "permuted_rows": "Permuted images, row by row",
-    "flip_flop": "Flip-flop",
-    "t_maze": "T-Maze",
-}
-
 
 def write_report(runs: Path, out: Path) -> Results:
     """Write the report of all finished runs below a folder; it needs no other file, and no network.
@@ -72,7 +62,7 @@ def page(results: Results, runs: Path) -> str:
         plotly=get_plotlyjs(),
         count=len(results.runs),
         unfinished=[folder.relative_to(runs).as_posix() for folder in results.unfinished],
-        tasks={section["task"]: _TITLES[section["task"]] for section in shown},
+        tasks={section.config.task: section.config.of_task.title for section in found},
         cells=list(dict.fromkeys(group.cell for group in groups)),
         variants={group.variant: figures.colour_of(group.variant) for group in sorted(groups, key=_rank)},
         sections=shown,
@@ -92,12 +82,12 @@ def _shown(section: Section, place: int) -> dict[str, Any]:
     return {
         "key": key,
         "task": config.task,
-        "title": f"{_TITLES[config.task]}, {config.setting.replace('-', ', ')}",
+        "title": f"{config.of_task.title}, {config.setting.replace('-', ', ')}",
         "about": _about(section),
         "metric": section.summary["metric"],
         "chance": f"{section.summary['chance']:.3g}",
         "cells": section.cells,
-        "by_reward": config.task == "t_maze",
+        "by_reward": config.of_task.by_reward,
         "rows": [
             {
                 "cell": group.cell,
@@ -116,10 +106,9 @@ def _shown(section: Section, place: int) -> dict[str, Any]:
 def _about(section: Section) -> str:
     config = section.config
     better = "higher" if section.summary["higher_is_better"] else "lower"
-    sequences = f"{config.samples:,} sequences" if config.samples else "all images"
-    budget = f"{config.episodes:,} episodes" if config.episodes else f"{config.epochs} epochs of {sequences}"
     return (
-        f"{config.layers} × {config.hidden} units, {budget}, batches of {config.batch_size}, Adam at {config.lr:g}. "
+        f"{config.layers} × {config.hidden} units, {config.of_task.budget}, batches of {config.batch_size}, "
+        f"Adam at {config.lr:g}. "
         f"{section.summary['metric'].capitalize()}: {better} is better."
     )
 
@@ -155,7 +144,7 @@ def _figures(section: Section, key: str) -> Iterator[dict[str, Any]]:
     """The figures of a section, each with the id of its place; an overview belongs to no cell."""
     yield {"id": f"{key}-overview", "figure": figures.overview(section)}
     yield {"id": f"{key}-time", "figure": figures.time_spent(section)}
-    learning = figures.rewarded if section.config.task == "t_maze" else figures.learning
+    learning = figures.rewarded if section.config.of_task.by_reward else figures.learning
     for cell in section.cells:
         yield {"id": f"{key}-{cell}-learning", "figure": learning(section, cell)}
         yield {"id": f"{key}-{cell}-horizons", "figure": figures.horizons(section, cell)}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.data import Data, examples_to_test, examples_to_train, score_of
+from multistable.experiments.data import Data, examples_to_test, examples_to_train, task_of
 from multistable.experiments.experiment import Experiment, Row, Tested, Trained
 from multistable.experiments.network import Network, new_network
 from multistable.experiments.store import check_finite
@@ -29,8 +29,8 @@ class Supervised(Experiment):
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._data, self._score = _examples(config), score_of(config)
-        self.network = new_network(config, self._data.train, self._score)
+        self._data, self._score = _examples(config), task_of(config).score
+        self.network = new_network(config, self._data.train)
         self.recurrent = self.network.rnn
         self.to_warm_up = self._data.train.inputs
         self.to_measure = self._data.validation.inputs[: config.measure_n]
@@ -56,11 +56,11 @@ class Supervised(Experiment):
         return Trained(training.rows, training.seconds)
 
     def test(self, config: Config) -> Tested:
-        loss, metric = evaluate(self.network, examples_to_test(config), score_of(config))
+        loss, metric = evaluate(self.network, examples_to_test(config), self._score)
         return Tested(metric, {"loss": loss})
 
     def chance(self, config: Config) -> float:
-        return score_of(config).chance
+        return config.of_task.chance
 
 
 def _examples(config: Config) -> Data:

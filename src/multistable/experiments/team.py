@@ -13,6 +13,7 @@ from torch import Tensor, distributed
 
 from multistable.experiments.config import Config
 from multistable.experiments.data import Examples
+from multistable.tasks import TASKS
 
 __all__ = ["Share", "Team", "share_of"]
 
@@ -50,8 +51,8 @@ class Team(NamedTuple):
         """Raise unless the run can be trained by so many processes."""
         if self.processes == 1:
             return
-        if config.task == "t_maze":
-            raise ValueError(f"the task t_maze is trained by one process, got {self.processes}")
+        if TASKS[config.task].by_reward:
+            raise ValueError(f"the task {config.task} is trained by one process, got {self.processes}")
         if config.batch_size % self.processes:
             raise ValueError(
                 f"batch_size must be a multiple of the number of processes, got {config.batch_size} for "

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from multistable.experiments.config import Config
-from multistable.experiments.data import Data, Examples, Score, seed_for, shuffled
+from multistable.experiments.data import Data, Examples, seed_for, shuffled
 from multistable.experiments.experiment import Row, measured
 from multistable.experiments.loggers import log, loggers_of
 from multistable.experiments.network import Network
 from multistable.experiments.store import CHECKPOINT, METRICS, replacing, write_csv
 from multistable.experiments.team import Share, Team, share_of
+from multistable.tasks import Score
 
 try:
     import lightning.pytorch as pl

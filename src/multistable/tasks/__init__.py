@@ -10,14 +10,28 @@ Examples:
     (torch.Size([32, 50, 1]), torch.Size([32, 1]))
 """
 
-from multistable.tasks._copy_first_input import copy_first_input, copy_first_input_stream
-from multistable.tasks._denoising import denoising, denoising_stream
-from multistable.tasks._flip_flop import flip_flop, flip_flop_stream
-from multistable.tasks._images import images
+from multistable.tasks._copy_first_input import CopyFirstInput, copy_first_input, copy_first_input_stream
+from multistable.tasks._denoising import Denoising, denoising, denoising_stream
+from multistable.tasks._flip_flop import FlipFlop, flip_flop, flip_flop_stream
+from multistable.tasks._images import Images, PermutedPixels, PermutedRows, Pixels, images
+from multistable.tasks._t_maze import TMaze
 from multistable.tasks.stream import Stream
+from multistable.tasks.task import Score, Supervised, Task
 
 __all__ = [
+    "TASKS",
+    "CopyFirstInput",
+    "Denoising",
+    "FlipFlop",
+    "Images",
+    "PermutedPixels",
+    "PermutedRows",
+    "Pixels",
+    "Score",
     "Stream",
+    "Supervised",
+    "TMaze",
+    "Task",
     "copy_first_input",
     "copy_first_input_stream",
     "denoising",
@@ -26,3 +40,15 @@ __all__ = [
     "flip_flop_stream",
     "images",
 ]
+
+_ALL: tuple[type[Task], ...] = (
+    CopyFirstInput,
+    Denoising,
+    Pixels,
+    PermutedPixels,
+    PermutedRows,
+    FlipFlop,
+    TMaze,
+)
+TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
+"""The tasks of experiments, by the names that configurations give them."""

@@ -1,6 +1,8 @@
 """Copy first input: say at the last step what the first was."""
 
+from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,11 +11,49 @@ from torch.utils.data import TensorDataset
 from multistable._utils.checks import check_int
 from multistable._utils.randomness import as_generator, draw_seed
 from multistable.tasks.stream import Stream
+from multistable.tasks.task import Drawn
 
-__all__ = ["CHANCE", "copy_first_input", "copy_first_input_stream"]
+__all__ = ["CopyFirstInput", "copy_first_input", "copy_first_input_stream"]
 
-CHANCE = 1.0
-"""The mean squared error of the best answer without memory, 0: the variance of the target."""
+
+@dataclass(frozen=True, kw_only=True)
+class CopyFirstInput(Drawn):
+    """Copy first input as a task of an experiment.
+
+    Attributes:
+        length: T, steps in a sequence.
+        samples: sequences to train and validate with.
+        test_samples: sequences to test with.
+        epochs: how many times training goes through the sequences.
+        validation: the share of `samples` to validate with, in (0, 1).
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of its range, or fewer than two samples are left to train or to validate with.
+
+    Examples:
+        >>> from multistable.tasks import CopyFirstInput
+        >>> task = CopyFirstInput(length=50)
+        >>> task.setting, task.score.metric, task.chance, len(task.draw(100, generator=0))
+        ('T50', 'mean squared error', 1.0, 100)
+    """
+
+    name: ClassVar[str] = "copy_first_input"
+    title: ClassVar[str] = "Copy first input"
+
+    @property
+    def outputs(self) -> int:
+        """Features of an answer."""
+        return 1
+
+    @property
+    def chance(self) -> float:
+        """The mean squared error of the best answer without memory, 0: the variance of the target."""
+        return 1.0
+
+    def draw(self, size: int, generator: torch.Generator | int | None = None) -> TensorDataset:
+        """So many sequences, as `copy_first_input` draws them."""
+        return copy_first_input(self.length, size, generator=generator)
 
 
 def copy_first_input(length: int, size: int, *, generator: torch.Generator | int | None = None) -> TensorDataset:

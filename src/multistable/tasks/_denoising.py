@@ -1,6 +1,8 @@
 """Denoising: say at the last five steps, in order, which five values were marked among the noise."""
 
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -9,14 +11,73 @@ from torch.utils.data import TensorDataset
 from multistable._utils.checks import check_int
 from multistable._utils.randomness import as_generator, draw_seed
 from multistable.tasks.stream import Stream
+from multistable.tasks.task import Drawn
 
-__all__ = ["CHANCE", "denoising", "denoising_stream"]
-
-CHANCE = 1.0
-"""The mean squared error of the best answer without memory, 0: the variance of the targets, of which the inputs at the
-last five steps say nothing."""
+__all__ = ["Denoising", "denoising", "denoising_stream"]
 
 _MARKED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denoising(Drawn):
+    """Denoising as a task of an experiment.
+
+    Attributes:
+        length: T, steps in a sequence, N + 5 or more.
+        forgetting: N, steps at the end, none of which holds a value to remember; 5 or more.
+        samples: sequences to train and validate with.
+        test_samples: sequences to test with.
+        epochs: how many times training goes through the sequences.
+        validation: the share of `samples` to validate with, in (0, 1).
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of its range, or fewer than two samples are left to train or to validate with.
+
+    Examples:
+        >>> from multistable.tasks import Denoising
+        >>> task = Denoising(length=200, forgetting=100)
+        >>> task.setting, task.at(300).setting, task.asked
+        ('T200-N100', 'T400-N300', slice(-5, None, None))
+    """
+
+    name: ClassVar[str] = "denoising"
+    title: ClassVar[str] = "Denoising"
+    horizon_key: ClassVar[str] = "forgetting"
+    asked: ClassVar[int | slice] = slice(-_MARKED, None)
+
+    forgetting: int
+
+    def __post_init__(self) -> None:
+        _check_lengths(self.length, self.forgetting)
+        super().__post_init__()
+
+    @property
+    def outputs(self) -> int:
+        """Features of an answer."""
+        return 1
+
+    @property
+    def chance(self) -> float:
+        """The mean squared error of the best answer without memory, 0: the variance of the targets.
+
+        The inputs at the last five steps say nothing of them.
+        """
+        return 1.0
+
+    @property
+    def setting(self) -> str:
+        """Both lengths, such as `"T400-N100"`."""
+        return f"T{self.length}-N{self.forgetting}"
+
+    def at(self, horizon: int) -> Self:
+        """The same task with so long a forgetting period; what comes before it keeps its length."""
+        check_int("forgetting", horizon, at_least=_MARKED)
+        return replace(self, length=self.length - self.forgetting + horizon, forgetting=horizon)
+
+    def draw(self, size: int, generator: torch.Generator | int | None = None) -> TensorDataset:
+        """So many sequences, as `denoising` draws them."""
+        return denoising(self.length, size, forgetting=self.forgetting, generator=generator)
 
 
 def denoising(

@@ -2,7 +2,9 @@
 
 import math
 import os
-from typing import Literal, get_args
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -10,16 +12,123 @@ from torch.nn.functional import pad
 from torch.utils.data import TensorDataset
 
 from multistable._utils.checks import check_finite_number, check_int
+from multistable._utils.choices import check_choice
 from multistable._utils.randomness import as_generator
+from multistable.tasks.task import ACCURACY, Score, Supervised
 
-__all__ = ["CHANCE", "images"]
-
-CHANCE = 0.1
-"""The accuracy of a guess, which is the best answer without memory at a padding step: there are ten classes, each about
-as frequent as the others."""
+__all__ = ["Images", "PermutedPixels", "PermutedRows", "Pixels", "images"]
 
 _Order = Literal["pixels", "permuted_pixels", "permuted_rows"]
 _Source = Literal["digits", "mnist"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images(Supervised):
+    """Sequential images as a task of an experiment; `Pixels`, `PermutedPixels` and `PermutedRows` say in which order.
+
+    Attributes:
+        order: as of `images`.
+        padding: N, steps that follow an image.
+        padding_value: what they hold, by default black.
+        source: `"digits"` or `"mnist"`.
+        cache: the folder that MNIST is kept in, by default that of scikit-learn.
+        epochs: how many times training goes through the images.
+        validation: the share of the images to train with that is kept to validate with, in (0, 1).
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of its range.
+
+    Examples:
+        >>> from multistable.tasks import PermutedRows
+        >>> task = PermutedRows(padding=20)
+        >>> task.setting, task.score.metric, task.chance, len(task.training_set())
+        ('digits-N20', 'accuracy', 0.1, 1437)
+    """
+
+    horizon_key: ClassVar[str] = "padding"
+    score: ClassVar[Score] = ACCURACY
+    order: ClassVar[_Order]
+
+    padding: int = 0
+    padding_value: float = -0.5
+    source: _Source = "digits"
+    cache: str | None = None
+
+    def __post_init__(self) -> None:
+        check_int("padding", self.padding, at_least=0)
+        super().__post_init__()
+        check_finite_number("padding_value", self.padding_value)
+        check_choice("source", self.source, get_args(_Source))
+        if not isinstance(self.cache, str | None):
+            raise TypeError(f"cache must be a path or null, got {type(self.cache).__name__}")
+
+    @property
+    def outputs(self) -> int:
+        """Features of an answer, one for each digit."""
+        return 10
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of a guess, which is the best answer without memory at a padding step.
+
+        There are ten classes, each about as frequent as the others.
+        """
+        return 0.1
+
+    @property
+    def setting(self) -> str:
+        """The source and the padding, such as `"digits-N20"`."""
+        return f"{self.source}-N{self.padding}"
+
+    @property
+    def budget(self) -> str:
+        """What there is to learn from, in words."""
+        return f"{self.epochs} epochs of all images"
+
+    def training_set(self, generator: torch.Generator | int | None = None) -> TensorDataset:
+        """The images to train and validate with, always the same ones.
+
+        Raises:
+            ImportError: scikit-learn is missing.
+            OSError: MNIST is not in its folder and could not be fetched.
+        """
+        return self._padded(_unpadded(self.order, self.source, self.cache)[0])
+
+    def test_set(self, generator: torch.Generator | int | None = None) -> TensorDataset:
+        """The images to test with, always the same ones; raises as `training_set`."""
+        return self._padded(_unpadded(self.order, self.source, self.cache)[1])
+
+    def _padded(self, images: TensorDataset) -> TensorDataset:
+        inputs, classes = images.tensors
+        return TensorDataset(pad(inputs, (0, 0, 0, self.padding), value=self.padding_value), classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels(Images):
+    """Images pixel by pixel; see `Images`."""
+
+    name: ClassVar[str] = "pixels"
+    title: ClassVar[str] = "Images, pixel by pixel"
+    order: ClassVar[_Order] = "pixels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermutedPixels(Images):
+    """Images pixel by pixel, in an order that is drawn once; see `Images`."""
+
+    name: ClassVar[str] = "permuted_pixels"
+    title: ClassVar[str] = "Permuted images, pixel by pixel"
+    order: ClassVar[_Order] = "permuted_pixels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermutedRows(Images):
+    """Images row by row, after their pixels were put in an order that is drawn once; see `Images`."""
+
+    name: ClassVar[str] = "permuted_rows"
+    title: ClassVar[str] = "Permuted images, row by row"
+    order: ClassVar[_Order] = "permuted_rows"
 
 
 def images(
@@ -61,8 +170,8 @@ def images(
     Raises:
         ImportError: scikit-learn is missing.
         OSError: MNIST is not in its folder and could not be fetched.
-        TypeError: `padding` is not an int, `padding_value` is no number, `cache` is no path, `generator` is none of the
-            types above.
+        TypeError: `order` or `source` is no word, `padding` is not an int, `padding_value` is no number, `cache` is no
+            path, `generator` is none of the types above.
         ValueError: `order` or `source` is none of those above, `padding` is negative, `padding_value` is not finite.
 
     Examples:
@@ -72,8 +181,8 @@ def images(
         >>> inputs.shape, target.dtype, len(train), len(test)
         (torch.Size([28, 8]), torch.int64, 1437, 360)
     """
-    _check_choice("order", order, get_args(_Order))
-    _check_choice("source", source, get_args(_Source))
+    check_choice("order", order, get_args(_Order))
+    check_choice("source", source, get_args(_Source))
     padding = check_int("padding", padding, at_least=0)
     padding_value = check_finite_number("padding_value", padding_value)
     if not isinstance(cache, str | os.PathLike | None):
@@ -99,6 +208,7 @@ def _shown(pixels: Tensor, order: _Order, generator: torch.Generator) -> Tensor:
     return pixels[:, places.cpu()].reshape(len(pixels), -1, channels)
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+# Unpadded, since MNIST takes a minute to read and runs ask for several paddings.
+@lru_cache(maxsize=1)
+def _unpadded(order: _Order, source: _Source, cache: str | None) -> tuple[TensorDataset, TensorDataset]:
+    return images(order, source=source, cache=cache)

@@ -1,0 +1,20 @@
+"""Words to choose from, and the one that was meant."""
+
+import difflib
+from collections.abc import Sequence
+
+__all__ = ["check_choice", "nearest"]
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise unless `value` is one of the words that `name` may have."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a word, got {type(value).__name__}")
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The end of a message that names the known word most like a wrong one; empty if none is."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
