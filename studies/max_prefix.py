@@ -7,7 +7,7 @@ import torch
 from rows import Row, complete
 
 from multistable import warmup
-from multistable.experiments.demo import DemoConfig, LastOutput, evaluate, train
+from multistable.experiments.demo import DemoConfig, evaluate, new_network, train
 from multistable.tasks import copy_first_input
 
 LENGTH, STEPS, SEEDS = 200, 500, 3
@@ -22,7 +22,7 @@ def trained(cell: str, max_prefix: int | None, seed: int) -> Row:
     """Warm up and train one network."""
     config = DemoConfig(cell=cell, length=LENGTH, steps=STEPS, seed=seed)
     torch.manual_seed(seed)
-    model = LastOutput(config)
+    model = new_network(config)
     sequences, _ = copy_first_input(LENGTH, 1000, generator=seed).tensors
     result = warmup(model.rnn, sequences, max_prefix=max_prefix, generator=seed)
     losses = train(model, config, "training", progress=False)

@@ -73,7 +73,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "same batches from the same weights. Writes result.json, curves.png and multistability.png.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    demo.add_argument("--cell", default="gru", help="rnn, gru, lstm, chrono (an LSTM), mgu, brc or nbrc")
+    demo.add_argument("--cell", default="gru", help="rnn, gru, lstm, mgu, brc, nbrc or chrono (an LSTM)")
     demo.add_argument("--double", action="store_true", help="use double layers, of which one half is warmed up")
     demo.add_argument("--length", type=int, default=100, help="steps in a sequence")
     demo.add_argument("--hidden", type=int, default=64, help="hidden units in a layer")

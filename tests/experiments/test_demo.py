@@ -9,7 +9,7 @@ import torch
 from matplotlib.image import imread
 
 from multistable.cli import main
-from multistable.experiments.demo import CELLS, DemoConfig, LastOutput, run_demo
+from multistable.experiments.demo import CELLS, DemoConfig, new_network, run_demo
 
 TINY: dict[str, Any] = {"length": 12, "hidden": 8, "steps": 3, "warmup_steps": 2, "batch_size": 16}
 ARGUMENTS = [word for name, value in TINY.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -18,7 +18,7 @@ ARGUMENTS = [word for name, value in TINY.items() for word in (f"--{name.replace
 @pytest.mark.slow
 def test_warmup_makes_a_task_learnable() -> None:
     """A small form of the demonstration, long enough that a network without warmup stays at chance."""
-    result = run_demo(DemoConfig(length=60, steps=300, seed=0))
+    result = run_demo(DemoConfig(length=60, layers=1, steps=150, lr=3e-3, seed=0))
     assert result.loss_plain > 0.9
     assert result.loss_warmup < 0.1
     assert result.warmup.before.vaa == pytest.approx(0.01)
@@ -42,7 +42,7 @@ def test_double_layers_are_warmed_up_by_half() -> None:
 
 
 def test_chrono_is_an_lstm_whose_forget_gates_are_open() -> None:
-    networks = [LastOutput(DemoConfig(cell=cell, **TINY)) for cell in ("lstm", "chrono")]
+    networks = [new_network(DemoConfig(cell=cell, **TINY)) for cell in ("lstm", "chrono")]
     biases = [network.rnn.get_parameter("bias_ih_l0")[8:16] for network in networks]
     assert biases[0].min() < 0 <= biases[1].min()
 
@@ -71,7 +71,7 @@ def test_runs_as_a_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cell", "transformer"], "cell must be one of rnn, gru, lstm, chrono, mgu, brc, nbrc, got 'transformer'"),
+        (["--cell", "transformer"], "cell must be one of rnn, gru, lstm, mgu, brc, nbrc, chrono, got 'transformer'"),
         (["--length", "0"], "length must be at least 1, got 0"),
         (["--steps", "-1"], "steps must be at least 1, got -1"),
         (["--lr", "nan"], "lr must be finite and above 0, got nan"),

@@ -80,7 +80,10 @@ def test_tasks_are_frozen() -> None:
         (lambda: Denoising(length=9, forgetting=5), r"length must be at least forgetting \+ 5 = 10, got 9"),
         (lambda: Denoising(length=20, forgetting=5).at(4), "forgetting must be at least 5, got 4"),
         (lambda: FlipFlop(length=5, channels=0), "channels must be at least 1, got 0"),
-        (lambda: Pixels(source="mnits"), "source must be one of digits, mnist, got 'mnits'; did you mean 'mnist'?"),  # type: ignore[arg-type]
+        (
+            lambda: Pixels(source="mnits"),
+            "source must be one of digits, mnist, got 'mnits'; did you mean 'mnist'?",
+        ),
         (lambda: TMaze(length=1), "length must be at least 2, got 1"),
         (lambda: TMaze(length=2, episodes=0), "episodes must be at least 1, got 0"),
     ],

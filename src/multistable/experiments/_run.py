@@ -154,7 +154,7 @@ def execute(prepared: Prepared) -> dict[str, Any]:
 
 def _experiment(config: Config) -> Experiment:
     """What the run trains, as its seed draws it."""
-    if config.task == "t_maze":
+    if config.of_task.by_reward:
         from multistable.experiments.reinforcement import Reinforcement
 
         return Reinforcement(config)

@@ -121,7 +121,7 @@ class Config:
     def _fill_in(self) -> None:
         """Give the task's own keys their defaults; raise if one is missing, wrong or belongs to another task."""
         own = _keys_of(TASKS[self.task])
-        for key in sorted({key for task in TASKS.values() for key in _keys_of(task)} - own.keys()):
+        for key in sorted(_foreign_to(TASKS[self.task])):
             if getattr(self, key) is not None:
                 raise ValueError(f"{key} does not belong to the task {self.task}, which has {', '.join(own)}")
         for key, default in own.items():
@@ -207,7 +207,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """The keys that the task has, in types that YAML and JSON know."""
-        foreign = {key for task in TASKS.values() for key in _keys_of(task)} - _keys_of(TASKS[self.task]).keys()
+        foreign = _foreign_to(TASKS[self.task])
         values = {key: value for key, value in asdict(self).items() if key not in foreign}
         return {**values, "evaluation_lengths": list(self.evaluation_lengths)}
 
@@ -266,3 +266,8 @@ def _keys_of(task: type[Task]) -> dict[str, Any]:
     """The keys of a configuration that belong to a task, and their defaults; one that must be given has `MISSING`."""
     defaults = {field.name: field.default for field in fields(task)}
     return {field.name: defaults[field.name] for field in fields(Config) if field.name in defaults}
+
+
+def _foreign_to(task: type[Task]) -> set[str]:
+    """The keys that belong to other tasks alone."""
+    return {key for other in TASKS.values() for key in _keys_of(other)} - _keys_of(task).keys()

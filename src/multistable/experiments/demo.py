@@ -10,27 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from multistable import init, plot
 from multistable._measure import Multistability, measure
 from multistable._utils.checks import check_int, check_positive
 from multistable._utils.progress import progress_bar
 from multistable._warmup import WarmupResult, warmup
-from multistable.nn import BRC, MGU, NBRC, DoubleLayer
+from multistable.experiments.config import CELLS as PLAIN_CELLS
+from multistable.experiments.network import Network, recurrent_layers
 from multistable.tasks import CopyFirstInput, copy_first_input, copy_first_input_stream
 
-__all__ = ["CELLS", "DemoConfig", "DemoResult", "run_demo"]
+__all__ = ["CELLS", "DemoConfig", "DemoResult", "new_network", "run_demo"]
 
-CELLS: dict[str, Any] = {
-    "rnn": nn.RNN,
-    "gru": nn.GRU,
-    "lstm": nn.LSTM,
-    "chrono": nn.LSTM,
-    "mgu": MGU,
-    "brc": BRC,
-    "nbrc": NBRC,
-}
+CELLS = (*PLAIN_CELLS, "chrono")
+"""What the demonstration takes as a cell: those of experiments, and the LSTM with chrono initialisation."""
 
 # 10,000 sequences: the variance of their targets, which is the error without memory, is known to 1.4 %.
 _TEST_BATCH, _TEST_BATCHES = 500, 20
@@ -41,7 +35,7 @@ class DemoConfig:
     """Settings of the demonstration.
 
     Attributes:
-        cell: `"rnn"`, `"gru"`, `"lstm"`, `"chrono"` (an LSTM with chrono initialisation), `"mgu"`, `"brc"` or `"nbrc"`.
+        cell: one of the cells of experiments, or `"chrono"`, an LSTM with chrono initialisation.
         length: T, steps in a sequence.
         hidden: H, hidden units in a layer.
         layers: recurrent layers.
@@ -133,22 +127,13 @@ class DemoResult:
         plot.traces(measures).savefig(folder / "multistability.png", dpi=150)
 
 
-class LastOutput(nn.Module):
-    """A recurrent network that answers at the last step."""
-
-    def __init__(self, config: DemoConfig) -> None:
-        super().__init__()
-        kind, sizes = CELLS[config.cell], (1, config.hidden, config.layers)
-        self.rnn = DoubleLayer(kind, *sizes, batch_first=True) if config.double else kind(*sizes, batch_first=True)
-        if config.cell == "chrono":
-            init.chrono_(self.rnn, t_max=config.length)
-        self.head = nn.Linear(config.hidden, 1)
-
-    def forward(self, sequences: Tensor) -> Tensor:
-        """(B, T, 1) -> (B, 1)."""
-        outputs, _ = self.rnn(sequences)
-        answer: Tensor = self.head(outputs[:, -1])
-        return answer
+def new_network(config: DemoConfig) -> Network:
+    """A network that answers at the last step, with weights as torch draws them."""
+    cell = "lstm" if config.cell == "chrono" else config.cell
+    rnn = recurrent_layers(cell, 1, config.hidden, config.layers, double=config.double, batch_first=True)
+    if config.cell == "chrono":
+        init.chrono_(rnn, t_max=config.length)
+    return Network(rnn, config.hidden, outputs=1, asked=-1)
 
 
 def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
@@ -160,7 +145,7 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        plain = LastOutput(config)
+        plain = new_network(config)
     warmed = copy.deepcopy(plain)
     sequences, _ = copy_first_input(config.length, 1000, generator=config.seed).tensors
     before = measure(warmed.rnn, sequences, generator=config.seed)

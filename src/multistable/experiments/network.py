@@ -11,7 +11,7 @@ from multistable.experiments.config import Config
 from multistable.experiments.data import Examples, seed_for, task_of
 from multistable.nn import BRC, MGU, NBRC, DoubleLayer
 
-__all__ = ["Network", "drawn", "new_network"]
+__all__ = ["Network", "drawn", "new_network", "recurrent_layers"]
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -41,6 +41,19 @@ class Network(nn.Module):
         return answers
 
 
+def recurrent_layers(
+    cell: str, features: int, hidden: int, layers: int, *, double: bool, batch_first: bool
+) -> nn.Module:
+    """Layers of one of the `CELLS`, or double layers of it, with weights as torch draws them."""
+    sizes = features, hidden, layers
+    made: nn.Module = (
+        DoubleLayer(_TYPES[cell], *sizes, batch_first=batch_first)
+        if double
+        else _TYPES[cell](*sizes, batch_first=batch_first)
+    )
+    return made
+
+
 def new_network(config: Config, examples: Examples) -> Network:
     """The network as the run's seed draws it, on the run's device; the global random state is left alone."""
     task = task_of(config)
@@ -64,14 +77,10 @@ def drawn(
         t_max: the longest memory that chrono gates are made for.
         batch_first: as of `nn.GRU`.
     """
-    sizes, kind = (features, config.hidden, config.layers), _TYPES[config.cell]
+    sizes = features, config.hidden, config.layers
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(config.seed, "weights"))
-        rnn = (
-            DoubleLayer(kind, *sizes, batch_first=batch_first)
-            if config.double
-            else kind(*sizes, batch_first=batch_first)
-        )
+        rnn = recurrent_layers(config.cell, *sizes, double=config.double, batch_first=batch_first)
         model = around(rnn)
     generator = torch.Generator().manual_seed(seed_for(config.seed, "initialiser"))
     if config.cell != "rnn":

@@ -13,7 +13,6 @@ from torch import Tensor, distributed
 
 from multistable.experiments.config import Config
 from multistable.experiments.data import Examples
-from multistable.tasks import TASKS
 
 __all__ = ["Share", "Team", "share_of"]
 
@@ -51,7 +50,7 @@ class Team(NamedTuple):
         """Raise unless the run can be trained by so many processes."""
         if self.processes == 1:
             return
-        if TASKS[config.task].by_reward:
+        if config.of_task.by_reward:
             raise ValueError(f"the task {config.task} is trained by one process, got {self.processes}")
         if config.batch_size % self.processes:
             raise ValueError(

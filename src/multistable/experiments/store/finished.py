@@ -30,7 +30,7 @@ def read_summary(path: Path, config: Config) -> dict[str, Any]:
     """
     summary = read_json(path)
     for key, fits in _FITTING.items():
-        if key == "first_optimal" and config.task != "t_maze":
+        if key == "first_optimal" and not config.of_task.by_reward:
             continue
         if key not in summary:
             raise ValueError(f"{path} lacks {key}")
