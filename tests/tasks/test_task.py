@@ -81,7 +81,7 @@ def test_tasks_are_frozen() -> None:
         (lambda: Denoising(length=20, forgetting=5).at(4), "forgetting must be at least 5, got 4"),
         (lambda: FlipFlop(length=5, channels=0), "channels must be at least 1, got 0"),
         (
-            lambda: Pixels(source="mnits"),
+            lambda: Pixels(source="mnits"),  # type: ignore[arg-type]
             "source must be one of digits, mnist, got 'mnits'; did you mean 'mnist'?",
         ),
         (lambda: TMaze(length=1), "length must be at least 2, got 1"),
