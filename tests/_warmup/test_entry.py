@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -31,14 +32,13 @@ def changed(module: nn.Module, before: dict[str, Tensor]) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "steps"), [(nn.GRU, 100), (nn.LSTM, 200)])
-@pytest.mark.parametrize("max_prefix", [30, None])
-def test_raises_vaa_from_one_attractor_to_the_target(
-    kind: type[nn.GRU | nn.LSTM], steps: int, max_prefix: int | None
-) -> None:
-    torch.manual_seed(0)
-    module = kind(1, 64, num_layers=2)
-    result = warmup(module, torch.randn(60, 200, 1), steps=steps, max_prefix=max_prefix, generator=0)
+@pytest.mark.parametrize(("kind", "options"), [
+    (nn.GRU, {"steps": 50, "lr": 2e-2, "max_prefix": None}),
+    (nn.LSTM, {"steps": 80, "lr": 3e-2, "horizon": 100}),
+])  # fmt: skip
+def test_raises_vaa_from_one_attractor_to_the_target(kind: type[nn.GRU | nn.LSTM], options: dict[str, Any]) -> None:
+    torch.manual_seed(0)  # of the runs with 0 to 2 all come to this VAA, and five of six to this status
+    result = warmup(kind(1, 32, num_layers=2), torch.randn(60, 100, 1), **options, generator=0)
     assert result.before.vaa == pytest.approx(0.01)
     assert result.after.vaa > 0.95
     assert result.status == "reached"

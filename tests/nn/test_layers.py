@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from devices import current, here, random
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
 
@@ -21,6 +22,7 @@ from multistable.nn import BRC, MGU, NBRC, ops
 from multistable.nn._layer import RecurrentLayer
 from multistable.nn.ops._recurrence import Step
 
+pytestmark = pytest.mark.usefixtures("device")
 I, H, B, T = 3, 5, 4, 6
 LENGTHS = [1, 6, 3, 3]  # of unsorted sequences; the order that sorts them is not its own inverse
 
@@ -72,13 +74,9 @@ def identical(ours: tuple[Tensor, ...], theirs: tuple[Tensor, ...]) -> bool:
     return all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
-def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
-
-
 def make(kind: Kind, **options: Any) -> RecurrentLayer:
     """A layer whose every parameter is random, so that each counts."""
-    layer = kind.layer(I, H, **{"dtype": torch.float64, **options})
+    layer = here(kind.layer(I, H, **{"dtype": torch.float64, **options}))
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.copy_(torch.randn_like(parameter) / math.sqrt(parameter.shape[-1]))
@@ -743,7 +741,7 @@ def test_flatten_parameters_does_nothing(kind: Kind) -> None:
 def test_autocast_keeps_states_in_the_dtype_of_the_weights(kind: Kind, dtype: torch.dtype) -> None:
     layer, x = kind.layer(I, H, num_layers=2, bidirectional=True), input_of("batched").to(dtype)
     state = state_of("batched", 4).to(dtype)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         found = layer(x, state)
     assert identical(found, layer(x.float(), state.float()))
 
@@ -751,7 +749,7 @@ def test_autocast_keeps_states_in_the_dtype_of_the_weights(kind: Kind, dtype: to
 @each
 def test_autocast_changes_nothing_for_inputs_of_the_weights_dtype(kind: Kind) -> None:
     layer, x = kind.layer(I, H, num_layers=2, bidirectional=True), input_of("batched").float()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         found = layer(x)
     assert identical(found, layer(x))
 
@@ -759,7 +757,7 @@ def test_autocast_changes_nothing_for_inputs_of_the_weights_dtype(kind: Kind) ->
 @each
 def test_autocast_refuses_integers(kind: Kind) -> None:
     with (
-        torch.autocast("cpu", torch.bfloat16),
+        torch.autocast(current().type, torch.bfloat16),
         pytest.raises(ValueError, match=r"RNN input dtype \(torch.int64\) does not match weight dtype"),
     ):
         kind.layer(I, H)(torch.zeros(T, B, I, dtype=torch.long))
@@ -770,7 +768,7 @@ def test_backward_passes_inside_autocast(kind: Kind) -> None:
     layer, x = kind.layer(I, H, num_layers=2), input_of("batched").bfloat16().requires_grad_()
     at = [x, *layer.parameters()]
     outside = torch.autograd.grad(layer(x.float())[0].square().sum(), at)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         inside = torch.autograd.grad(layer(x)[0].square().sum(), at)
     for one, other in zip(inside, outside, strict=True):
         # Matrix products of numbers rounded to eight bits.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from devices import current, here, random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from multistable.nn import ops
 from multistable.nn.ops._recurrence import Step
 
+pytestmark = pytest.mark.usefixtures("device")
 I, H, B, T = 3, 5, 4, 7
 NAMES = ("inputs", "h", "weight_ih", "weight_hh", "bias")
 
@@ -82,10 +84,6 @@ def _seed() -> None:
 def equal(ours: Any, theirs: Any) -> None:
     # A few hundred operations at most lie between the two, each rounding to 1e-16.
     torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-12)
-
-
-def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
 
 
 def batch_sizes(lengths: list[int]) -> Tensor:
@@ -221,7 +219,7 @@ def test_incoming_gradients_may_lie_in_memory_as_they_like(op: Op, lengths: list
 def test_incoming_gradients_may_be_one_number(op: Op, lengths: list[int] | None) -> None:
     given = arguments(op, lengths=lengths)
     expected = op.reference(*given)
-    incoming = [torch.ones((), dtype=out.dtype).expand_as(out) for out in expected]
+    incoming = [here(torch.ones((), dtype=out.dtype)).expand_as(out) for out in expected]
     equal(
         gradients(op.fast, given, incoming),
         gradients(op.reference, given, [torch.ones_like(out) for out in expected]),
@@ -338,7 +336,7 @@ def test_the_formula(op: Op, units: int) -> None:
 def test_bias_is_none_by_default(op: Op, scan: str) -> None:
     function: Callable[..., tuple[Tensor, Tensor]] = getattr(op, scan)
     given = arguments(op, bias=False)
-    equal(function(*given[:4]), function(*given[:4], torch.zeros(op.gates * H).double(), None))
+    equal(function(*given[:4]), function(*given[:4], here(torch.zeros(op.gates * H).double()), None))
 
 
 @each
@@ -376,7 +374,7 @@ def test_states_stay_within_the_larger_of_one_and_the_first(
 def test_permuted_sequences_give_permuted_states(op: Op, steps: int, batch: int, units: int, seed: int) -> None:
     torch.manual_seed(seed)
     given = arguments(op, steps=steps, batch=batch, units=units)
-    order = torch.randperm(batch)
+    order = here(torch.randperm(batch))
     states, last = op.fast(*given)
     permuted = op.fast(*given._replace(inputs=given.inputs[:, order], h=given.h[order]))
     equal(permuted, (states[:, order], last[order]))
@@ -567,7 +565,7 @@ def test_weights_changed_before_the_backward_pass_are_noticed(op: Op) -> None:
 def test_autocast_does_not_reach_inside(op: Op) -> None:
     given = with_dtype(arguments(op), torch.float32)
     plain = op.fast(*given)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         cast = op.fast(*given)
     assert all(torch.equal(one, other) for one, other in zip(cast, plain, strict=True))
 
@@ -578,7 +576,7 @@ def test_autocast_does_not_reach_inside_the_backward_pass(op: Op) -> None:
     outs = op.fast(*leaves)
     incoming = [torch.randn_like(out) for out in outs]
     plain = torch.autograd.grad(outs, at, incoming, retain_graph=True)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         cast = torch.autograd.grad(outs, at, incoming)
     assert all(torch.equal(one, other) for one, other in zip(cast, plain, strict=True))
 
@@ -626,7 +624,7 @@ def test_forward_mode_derivatives_of_the_reference_are_adjoint_to_gradients(op: 
     ("weight_ih", lambda one: one[:, :1], "weight_ih of .* must be .*, got shape"),
     ("weight_hh", lambda one: one[:, :1], "weight_hh of .* must be .*, got shape"),
     ("bias", lambda one: one[:1], r"bias of .* must be .*, got shape \(1,\)"),
-    ("h", lambda one: one.float(), "h of .* must have weight_ih's dtype and device .*, got torch.float32, cpu"),
+    ("h", lambda one: one.float(), "h of .* must have weight_ih's dtype and device .*, got torch.float32, .*"),
     ("bias", lambda one: one.to("meta"), "bias of .* must have weight_ih's dtype and device .*, got .*, meta"),
 ])  # fmt: skip
 def test_arguments_that_do_not_fit(
