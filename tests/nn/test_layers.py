@@ -281,7 +281,7 @@ def test_gradient_of_the_input(kind: Kind, form: str) -> None:
     data = data_of(x).requires_grad_()
     x = with_data(x, data)
     (ours,) = torch.autograd.grad([data_of(layer(x)[0]).square().sum()], data)
-    ends = [slow(kind, layer, one, torch.zeros(4, H).double())[0][-1] for one in sequences(x, False)]
+    ends = [slow(kind, layer, one, here(torch.zeros(4, H).double()))[0][-1] for one in sequences(x, False)]
     (theirs,) = torch.autograd.grad([end.square().sum() for end in ends], data)
     equal(ours, theirs)
 
@@ -309,7 +309,7 @@ def test_padded_batches_with_the_batch_first(kind: Kind) -> None:
 def test_dropout_lies_between_layers(kind: Kind, form: str, bidirectional: bool) -> None:
     layer, x = make(kind, num_layers=3, dropout=0.4, bidirectional=bidirectional), input_of(form)
     widths = [I, *[H * (2 if bidirectional else 1)] * 2]
-    singles = [kind.layer(width, H, bidirectional=bidirectional, dtype=torch.float64) for width in widths]
+    singles = [here(kind.layer(width, H, bidirectional=bidirectional, dtype=torch.float64)) for width in widths]
     for k, single in enumerate(singles):
         named = layer.named_parameters()
         single.load_state_dict({name.replace(f"_l{k}", "_l0"): value for name, value in named if f"_l{k}" in name})
@@ -330,7 +330,7 @@ def test_dropout_of_everything_leaves_the_second_layer_without_input(kind: Kind)
     layer, x = make(kind, num_layers=2, dropout=1.0, bias=False), input_of("batched")
     output, last = layer(x, state_of("batched", 2))
     assert output.all() and torch.equal(last[1], output[-1])
-    other = layer(x, torch.cat([state_of("batched", 1), torch.zeros(1, B, H).double()]))
+    other = layer(x, torch.cat([state_of("batched", 1), here(torch.zeros(1, B, H).double())]))
     assert other[1][0].all() and not other[0].any()
 
 
@@ -500,9 +500,9 @@ def test_wrong_arguments_of_gru_raise_the_same(wrong: tuple[dict[str, Any], type
 @each
 @pytest.mark.parametrize("bidirectional", [True, False], ids=["bi", "uni"])
 def test_no_sequences_give_no_outputs(kind: Kind, bidirectional: bool) -> None:
-    layer, gru = (type_(I, H, num_layers=2, bidirectional=bidirectional) for type_ in (kind.layer, nn.GRU))
-    output, last = layer(torch.zeros(T, 0, I))
-    gru_output, gru_last = gru(torch.zeros(T, 0, I))
+    layer, gru = (here(type_(I, H, num_layers=2, bidirectional=bidirectional)) for type_ in (kind.layer, nn.GRU))
+    output, last = layer(here(torch.zeros(T, 0, I)))
+    gru_output, gru_last = gru(here(torch.zeros(T, 0, I)))
     assert output.shape == gru_output.shape and last.shape == gru_last.shape
     (output.sum() + last.sum()).backward()
     assert not any(parameter.grad is None or parameter.grad.any() for parameter in layer.parameters())
@@ -523,7 +523,7 @@ def test_outputs_may_be_changed_in_place(kind: Kind, form: str) -> None:
 def test_outputs_changed_in_place_give_the_gradients_of_those_changed_otherwise(
     kind: Kind, num_layers: int, bidirectional: bool
 ) -> None:
-    layer = kind.layer(I, H, num_layers, bidirectional=bidirectional, dtype=torch.float64)
+    layer = here(kind.layer(I, H, num_layers, bidirectional=bidirectional, dtype=torch.float64))
     inputs = input_of("batched")
     expected = torch.autograd.grad(layer(inputs)[0].mul(2).square().sum(), list(layer.parameters()))
     equal(torch.autograd.grad(layer(inputs)[0].mul_(2).square_().sum(), list(layer.parameters())), expected)
@@ -532,12 +532,12 @@ def test_outputs_changed_in_place_give_the_gradients_of_those_changed_otherwise(
 @each
 def test_tensors_elsewhere_are_refused(kind: Kind) -> None:
     layer, inputs = make(kind), input_of("batched")
-    with pytest.raises(ValueError, match=r"RNN input device \(meta\) does not match weight device \(cpu\)"):
+    with pytest.raises(ValueError, match=rf"RNN input device \(meta\) does not match weight device \({current()}"):
         layer(inputs.to("meta"))
-    with pytest.raises(ValueError, match=r"RNN input device \(cpu\) does not match weight device \(meta\)"):
+    with pytest.raises(ValueError, match=rf"RNN input device \({current()}.* does not match weight device \(meta\)"):
         layer.to("meta")(inputs)
-    layer = kind.layer(I, H, dtype=torch.float64)
-    with pytest.raises(ValueError, match=r"RNN hx device \(meta\) does not match weight device \(cpu\)"):
+    layer = here(kind.layer(I, H, dtype=torch.float64))
+    with pytest.raises(ValueError, match=rf"RNN hx device \(meta\) does not match weight device \({current()}"):
         layer(inputs, torch.zeros(1, inputs.shape[1], H, dtype=torch.float64, device="meta"))
 
 
@@ -603,7 +603,7 @@ def test_state_dict_of_another_layer_is_refused(kind: Kind) -> None:
 
 @each
 def test_double_converts_everything(kind: Kind) -> None:
-    layer = kind.layer(I, H, num_layers=2).double()
+    layer = here(kind.layer(I, H, num_layers=2).double())
     output, last = layer(input_of("batched"))
     assert {parameter.dtype for parameter in layer.parameters()} == {output.dtype, last.dtype} == {torch.float64}
 
@@ -611,7 +611,7 @@ def test_double_converts_everything(kind: Kind) -> None:
 @each
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_shorter_dtypes(kind: Kind, dtype: torch.dtype) -> None:
-    layer = kind.layer(I, H, num_layers=2, bidirectional=True, dtype=dtype)
+    layer = here(kind.layer(I, H, num_layers=2, bidirectional=True, dtype=dtype))
     output, last = layer(input_of("batched").to(dtype))
     output.sum().backward()
     gradients = {parameter.grad.dtype for parameter in layer.parameters() if parameter.grad is not None}
@@ -630,7 +630,7 @@ def test_on_the_meta_device_shapes_alone_are_known(kind: Kind, form: str) -> Non
 
 @each
 def test_a_layer_made_on_the_meta_device_can_be_drawn_elsewhere(kind: Kind) -> None:
-    layer = kind.layer(I, H, num_layers=2, device="meta").to_empty(device="cpu")
+    layer = kind.layer(I, H, num_layers=2, device="meta").to_empty(device=current())
     torch.manual_seed(1)
     layer.reset_parameters()
     torch.manual_seed(1)
@@ -739,7 +739,7 @@ def test_flatten_parameters_does_nothing(kind: Kind) -> None:
 @each
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_autocast_keeps_states_in_the_dtype_of_the_weights(kind: Kind, dtype: torch.dtype) -> None:
-    layer, x = kind.layer(I, H, num_layers=2, bidirectional=True), input_of("batched").to(dtype)
+    layer, x = here(kind.layer(I, H, num_layers=2, bidirectional=True)), input_of("batched").to(dtype)
     state = state_of("batched", 4).to(dtype)
     with torch.autocast(current().type, torch.bfloat16):
         found = layer(x, state)
@@ -748,7 +748,7 @@ def test_autocast_keeps_states_in_the_dtype_of_the_weights(kind: Kind, dtype: to
 
 @each
 def test_autocast_changes_nothing_for_inputs_of_the_weights_dtype(kind: Kind) -> None:
-    layer, x = kind.layer(I, H, num_layers=2, bidirectional=True), input_of("batched").float()
+    layer, x = here(kind.layer(I, H, num_layers=2, bidirectional=True)), input_of("batched").float()
     with torch.autocast(current().type, torch.bfloat16):
         found = layer(x)
     assert identical(found, layer(x))
@@ -760,12 +760,12 @@ def test_autocast_refuses_integers(kind: Kind) -> None:
         torch.autocast(current().type, torch.bfloat16),
         pytest.raises(ValueError, match=r"RNN input dtype \(torch.int64\) does not match weight dtype"),
     ):
-        kind.layer(I, H)(torch.zeros(T, B, I, dtype=torch.long))
+        here(kind.layer(I, H))(here(torch.zeros(T, B, I, dtype=torch.long)))
 
 
 @each
 def test_backward_passes_inside_autocast(kind: Kind) -> None:
-    layer, x = kind.layer(I, H, num_layers=2), input_of("batched").bfloat16().requires_grad_()
+    layer, x = here(kind.layer(I, H, num_layers=2)), input_of("batched").bfloat16().requires_grad_()
     at = [x, *layer.parameters()]
     outside = torch.autograd.grad(layer(x.float())[0].square().sum(), at)
     with torch.autocast(current().type, torch.bfloat16):
