@@ -154,20 +154,12 @@ def transposed(value: Tensor) -> Tensor:
 
 @each
 @shaped
-@biased
-def test_values_are_those_of_the_reference(op: Op, shape: dict[str, Any], bias: bool) -> None:
+@pytest.mark.parametrize(("loss", "bias"), [("states", False), ("last", True), ("both", True), ("both", False)])
+def test_values_and_gradients_are_those_of_the_reference(op: Op, shape: dict[str, Any], loss: str, bias: bool) -> None:
     given = arguments(op, **shape, bias=bias)
     states, last = op.fast(*given)
     assert states.shape == (*given.inputs.shape[:-1], given.h.shape[1]) and last.shape == given.h.shape
     equal((states, last), op.reference(*given))
-
-
-@each
-@shaped
-@biased
-@pytest.mark.parametrize("loss", ["states", "last", "both"])
-def test_gradients_are_those_of_the_reference(op: Op, shape: dict[str, Any], bias: bool, loss: str) -> None:
-    given = arguments(op, **shape, bias=bias)
     incoming = incoming_of(op, given, loss)
     expected = gradients(op.reference, given, incoming)
     assert all(gradient.abs().max() > 1e-6 for gradient in expected)
@@ -176,7 +168,7 @@ def test_gradients_are_those_of_the_reference(op: Op, shape: dict[str, Any], bia
 
 @each
 @pytest.mark.parametrize(
-    "names", [names for count in range(1, 6) for names in itertools.combinations(NAMES, count)], ids="+".join
+    "names", [names for count in (1, 2, 4) for names in itertools.combinations(NAMES, count)], ids="+".join
 )
 def test_any_choice_of_gradients(op: Op, names: tuple[str, ...]) -> None:
     given = arguments(op)
@@ -230,7 +222,7 @@ def test_incoming_gradients_may_be_one_number(op: Op, lengths: list[int] | None)
 @pytest.mark.parametrize("shape", [
     {}, {"steps": 6}, {"steps": 1}, {"lengths": [9, 7, 7, 2]}, {"lengths": [6, 5, 4, 3, 2, 1]}, {"lengths": [8, 1, 1]},
 ])  # fmt: skip
-@pytest.mark.parametrize("steps_in_chunk", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("steps_in_chunk", [0, 1, 3])
 def test_chunks_change_no_gradient(
     monkeypatch: pytest.MonkeyPatch, op: Op, shape: dict[str, Any], steps_in_chunk: int
 ) -> None:
