@@ -19,7 +19,7 @@ def blocks(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A page shows a whole warmup; that its blocks run, one of few steps shows as well.
-    monkeypatch.setitem(warmup.__kwdefaults__, "steps", 10)
+    monkeypatch.setattr(warmup, "__kwdefaults__", {**(warmup.__kwdefaults__ or {}), "steps": 10})
     known = dict(registry._ADAPTERS)
     try:
         exec("\n".join(blocks(page)), {"__name__": page.stem})
