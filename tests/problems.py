@@ -35,7 +35,7 @@ class Written(Dynamics):
 
 def follow(layer: Dynamics, s: Tensor, horizon: int = 10_000, tol: float = 1e-4) -> Outcome:
     """Where the trajectories from `s` go without input."""
-    return Search(layer, s, s.new_zeros(layer.input_size), horizon, tol).run()
+    return Search(layer, here(s), here(s.new_zeros(layer.input_size)), horizon, tol).run()
 
 
 def spread(n: int, size: int) -> Tensor:

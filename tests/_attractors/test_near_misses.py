@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from devices import here, randn
 from problems import Written, follow, spread
 from torch import Tensor, nn
 
 from multistable import attractors
 from multistable.dynamics import register, registry
 
+pytestmark = pytest.mark.usefixtures("device")
 F64 = torch.float64
 
 
@@ -29,13 +31,13 @@ class Integrator(nn.Module):
 @pytest.fixture
 def integrator() -> Iterator[Integrator]:
     register(Integrator, lambda module, s, u: s + module.weight * s + 0.01 * u.sum(1, keepdim=True) * (s.abs() < 1e-30))
-    yield Integrator()
+    yield here(Integrator())
     del registry._ADAPTERS[Integrator]
 
 
 def test_a_module_that_keeps_whatever_it_holds_remembers_nothing_for_certain(integrator: Integrator) -> None:
     torch.manual_seed(0)
-    found = attractors(integrator, torch.randn(5, 20, 2), generator=0)
+    found = attractors(integrator, randn(5, 20, 2), generator=0)
     assert found.certified == 0 and found.attractors == () and found.shares["slow"] == 1
 
 

@@ -8,6 +8,7 @@ from devices import here
 from problems import PROBLEMS, Problem, Written, as_model, follow
 
 from multistable import attractors, measure
+from multistable._attractors.search import Kind
 
 pytestmark = pytest.mark.usefixtures("device")
 shelf = partial(pytest.mark.parametrize, "problem", ids=lambda problem: problem.name)
@@ -17,10 +18,9 @@ AT_REST = [one for one in PROBLEMS if set(one.kinds) == {"equilibrium"} and one.
 
 @shelf(PROBLEMS)
 def test_where_trajectories_go(problem: Problem) -> None:
-    starts = here(problem.starts)
-    outcome = follow(Written(problem.function, starts.shape[1]), starts, problem.horizon, problem.tol)
+    outcome = follow(Written(problem.function, problem.starts.shape[1]), problem.starts, problem.horizon, problem.tol)
     assert outcome.kinds == problem.kinds
-    numbers: dict[tuple[str, int], int] = {}
+    numbers: dict[tuple[Kind, int], int] = {}
     for kind, number, end in zip(outcome.kinds, outcome.roots.tolist(), problem.ends, strict=True):
         assert numbers.setdefault((kind, number), end) == end
         assert (number == -1) == (end == -1)
