@@ -1,8 +1,21 @@
 """Property tests draw the same examples in every run; tensors are tiny, so that threads would only cost time."""
 
+from collections.abc import Iterator
+
+import pytest
 import torch
+from devices import DEVICES, move_to
 from hypothesis import settings
 
 settings.register_profile("multistable", deadline=None, derandomize=True)
 settings.load_profile("multistable")
 torch.set_num_threads(1)
+
+
+# Of a session, so that hypothesis takes it and the tests of a device run together.
+@pytest.fixture(scope="session", params=DEVICES, ids=str)
+def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:
+    """A file whose tests use it makes what it needs there, by `devices.here` and `devices.random`."""
+    move_to(request.param)
+    yield request.param
+    move_to(DEVICES[0])

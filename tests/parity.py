@@ -35,7 +35,7 @@ def load(network: str) -> dict[str, Tensor]:
 def assert_matches(ours: Tensor, theirs: Tensor) -> None:
     """max |ours - theirs| <= 1e-10 * max(1, |theirs|), the definition of a match in tests/data/README.md."""
     assert ours.shape == theirs.shape
-    error = (ours - theirs).abs() / theirs.abs().clamp(min=1)
+    error = (ours.cpu() - theirs).abs() / theirs.abs().clamp(min=1)
     assert error.max() <= 1e-10, f"off by {error.max():.1e}"
 
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from multistable import warmup
+from multistable.dynamics import registry
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -14,9 +17,9 @@ def blocks(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
-def test_examples_run(page: Path) -> None:
-    from multistable.dynamics import registry
-
+def test_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A page shows a whole warmup; that its blocks run, one of few steps shows as well.
+    monkeypatch.setattr(warmup, "__kwdefaults__", {**(warmup.__kwdefaults__ or {}), "steps": 10})
     known = dict(registry._ADAPTERS)
     try:
         exec("\n".join(blocks(page)), {"__name__": page.stem})

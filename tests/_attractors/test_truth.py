@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from problems import Written, follow, spread
 from torch import Tensor, nn
 
 from multistable import Attractors, attractors, init
-from multistable._attractors.search import Outcome, Search
-from multistable.dynamics import Dynamics, dynamics, stacks
+from multistable._attractors.search import Outcome
+from multistable.dynamics import dynamics, stacks
 from multistable.tasks import flip_flop, flip_flop_stream
 
 
@@ -37,11 +38,7 @@ def tanh_rnn(weight_hh: Tensor, bias: float = 0.0) -> Any:
 def search(module: nn.Module, s: Tensor, horizon: int = 10_000) -> Outcome:
     """From given states, without input."""
     (layer,) = stacks(module)
-    return Search(layer, s, torch.zeros(layer.input_size, dtype=torch.float64), horizon, 1e-4).run()
-
-
-def spread(n: int, size: int) -> Tensor:
-    return 2 * torch.rand(n, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+    return follow(layer, s, horizon)
 
 
 @pytest.mark.parametrize("bias", [0.0, 0.05])
@@ -73,32 +70,6 @@ def test_the_time_constant_is_that_of_the_slope() -> None:
     (one,) = found.attractors
     assert one.time_constant == pytest.approx(-1 / math.log(0.5), rel=1e-6)
     assert one.state.abs().max() < 1e-10
-
-
-@pytest.mark.parametrize("units", [2, 3, 5, 6])
-def test_rotations_come_to_cycles_of_known_periods(units: int) -> None:
-    """Each step passes every unit's value on to the next: a cycle for every necklace of signs."""
-    gain = 2.0
-    rest = root(lambda a: math.tanh(gain * a) - a, 0.5, 1.0)
-    shift = gain * torch.roll(torch.eye(units, dtype=torch.float64), 1, 0)
-    signs = torch.tensor(list(product((-1.0, 1.0), repeat=units)), dtype=torch.float64)
-    outcome = search(tanh_rnn(shift), signs * (0.2 + 0.6 * torch.rand(signs.shape, dtype=torch.float64)))
-
-    def turns(row: Tensor) -> list[tuple[float, ...]]:
-        return [tuple(row.roll(k).tolist()) for k in range(units)]
-
-    periods = [len(set(turns(row))) for row in signs]
-    assert [kind == "equilibrium" for kind in outcome.kinds] == [period == 1 for period in periods]
-    assert set(outcome.kinds) == {"equilibrium", "cycle"}
-    cycles: dict[tuple[float, ...], int] = {}
-    for row, kind, number, period in zip(signs, outcome.kinds, outcome.roots.tolist(), periods, strict=True):
-        if kind == "cycle":
-            assert outcome.cycles[number].period == period
-            assert cycles.setdefault(min(turns(row)), number) == number
-    assert len(set(cycles.values())) == len(cycles) == len(outcome.cycles)
-    for cycle in outcome.cycles:
-        assert (cycle.points.abs() - rest).abs().max() < 1e-10
-        assert cycle.radius == pytest.approx((gain * (1 - rest**2)) ** cycle.period, rel=1e-6)
 
 
 def test_a_hopfield_network_recalls_its_patterns() -> None:
@@ -223,44 +194,24 @@ def test_a_network_trained_on_the_flip_flop_has_eight() -> None:
     assert len(numbers) == 8 and len(bits.unique(dim=0)) == 8
 
 
-class Planar(Dynamics):
-    """A map of the plane that is written down."""
-
-    def __init__(self, function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
-        super().__init__("planar", 1, 2)
-        self.function = function
-
-    def parameters(self) -> list[nn.Parameter]:
-        return []
-
-    def step(self, s: Tensor, u: Tensor) -> Tensor:
-        return torch.stack(self.function(*s.unbind(1)), 1)
-
-
 def test_a_long_cycle_around_a_stable_focus_is_not_taken_for_the_focus() -> None:
     """On a slow ellipse, states come closer to its centre for more than a window, turn after turn."""
     angle, stretch = 0.01, 3.0
 
-    def turn(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def turn(s: Tensor) -> Tensor:
+        x, y = s.unbind(1)
         size = (x.square() + (stretch * y).square()).sqrt()
         # Stable within 0.5, where the factor is below 1; the cycle is at 1, where it is 1 and falls.
         factor = 1 + 0.002 * (1 - size) * (size - 0.5)
         cos, sin = math.cos(angle), math.sin(angle)
-        return factor * (cos * x - stretch * sin * y), factor * (sin / stretch * x + cos * y)
+        return torch.stack([factor * (cos * x - stretch * sin * y), factor * (sin / stretch * x + cos * y)], 1)
 
     phases = torch.linspace(0, 2 * math.pi, 40, dtype=torch.float64)[:-1]
     around = torch.stack([phases.cos(), phases.sin() / stretch], 1)
     # From within, the way to the focus is long, too: exp(-0.001) a step, and seen for certain when it is there.
     for size, kind in ((1.0, "slow"), (0.3, "equilibrium")):
-        outcome = Search(Planar(turn), size * around, torch.zeros(1, dtype=torch.float64), 32_000, 1e-4).run()
+        outcome = follow(Written(turn, 2), size * around, 32_000)
         assert set(outcome.kinds) == {kind}
-
-
-@pytest.mark.parametrize("weight", [1.006, 1.02])
-def test_growth_without_bound_is_drift_and_not_chaos(weight: float) -> None:
-    rnn: Any = nn.RNN(1, 2, nonlinearity="relu", bias=False, dtype=torch.float64)
-    rnn.weight_hh_l0.data = weight * torch.eye(2, dtype=torch.float64)
-    assert set(search(rnn, spread(5, 2).abs(), horizon=2_000).kinds) == {"drift"}
 
 
 def test_many_saturated_units_do_not_drift() -> None:
@@ -270,15 +221,6 @@ def test_many_saturated_units_do_not_drift() -> None:
     s = torch.ones(4, 151, dtype=torch.float64)
     s[:, 0] = torch.tensor([1e-4, 2e-4, -1e-4, -2e-4])
     assert set(search(tanh_rnn(weights.diag()), s).kinds) == {"slow"}
-
-
-def test_small_wells_beside_a_large_entry_are_told_apart() -> None:
-    def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return 0.5 * x + 500, 4e-4 * (y / 2e-4).tanh()
-
-    starts = torch.stack([torch.full((6,), 900.0), torch.tensor([-3, -2, -1, 1, 2, 3]) * 1e-4], 1).double()
-    outcome = Search(Planar(step), starts, torch.zeros(1, dtype=torch.float64), 512, 1e-4).run()
-    assert set(outcome.kinds) == {"equilibrium"} and len(outcome.roots.unique()) == 2
 
 
 def test_slow_and_stable_in_one_network() -> None:

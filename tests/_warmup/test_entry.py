@@ -4,9 +4,11 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from devices import here, randn
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.data import DataLoader, TensorDataset
@@ -21,6 +23,8 @@ from multistable._warmup.descent import Descent
 from multistable._warmup.entry import _conclude
 from multistable.dynamics import Sequences, register, registry, stacks
 
+pytestmark = pytest.mark.usefixtures("device")
+
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
@@ -31,14 +35,13 @@ def changed(module: nn.Module, before: dict[str, Tensor]) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "steps"), [(nn.GRU, 100), (nn.LSTM, 200)])
-@pytest.mark.parametrize("max_prefix", [30, None])
-def test_raises_vaa_from_one_attractor_to_the_target(
-    kind: type[nn.GRU | nn.LSTM], steps: int, max_prefix: int | None
-) -> None:
-    torch.manual_seed(0)
-    module = kind(1, 64, num_layers=2)
-    result = warmup(module, torch.randn(60, 200, 1), steps=steps, max_prefix=max_prefix, generator=0)
+@pytest.mark.parametrize(("kind", "options"), [
+    (nn.GRU, {"steps": 50, "lr": 2e-2, "max_prefix": None}),
+    (nn.LSTM, {"steps": 80, "lr": 3e-2, "horizon": 100}),
+])  # fmt: skip
+def test_raises_vaa_from_one_attractor_to_the_target(kind: type[nn.GRU | nn.LSTM], options: dict[str, Any]) -> None:
+    torch.manual_seed(0)  # of the runs with 0 to 2 all come to this VAA, and five of six to this status
+    result = warmup(here(kind(1, 32, num_layers=2)), randn(60, 100, 1), **options, generator=0)
     assert result.before.vaa == pytest.approx(0.01)
     assert result.after.vaa > 0.95
     assert result.status == "reached"
@@ -52,9 +55,9 @@ def test_a_step_is_adam_on_the_loss_of_the_formulas(
 ) -> None:
     """Against every sequence run alone by the plain step, with the same draws in the same order."""
     torch.manual_seed(0)
-    ours = kind(2, 5, num_layers=2, dtype=torch.float64)
+    ours = here(kind(2, 5, num_layers=2, dtype=torch.float64))
     theirs = copy.deepcopy(ours)
-    inputs = torch.randn(9, 24, 2, dtype=torch.float64)
+    inputs = randn(9, 24, 2, dtype=torch.float64)
 
     generator = torch.Generator().manual_seed(3)
     descent = Descent(select(ours, None), 0.95, 1e-4, max_prefix, 24, generator)
@@ -68,7 +71,7 @@ def test_a_step_is_adam_on_the_loss_of_the_formulas(
     constants = [draw_constant(layer, generator) for layer in stack.parts]
     ends: list[list[Tensor]] = [[], []]
     for row, prefix in enumerate(prefixes):
-        s = torch.zeros(1, stack.state_size, dtype=torch.float64)
+        s = here(torch.zeros(1, stack.state_size, dtype=torch.float64))
         for u in inputs[:prefix, row]:
             s = stack.step(s, u[None])
         for layer, state, u, end in zip(stack.parts, stack.split(s), constants, ends, strict=True):
@@ -91,8 +94,8 @@ def test_a_step_is_adam_on_the_loss_of_the_formulas(
 
 
 def test_horizons_grow_by_the_increment_up_to_the_horizon() -> None:
-    module = nn.GRU(1, 16)
-    history = warmup(module, torch.randn(9, 40, 1), steps=40, horizon=25, horizon_increment=3, generator=0).history
+    module = here(nn.GRU(1, 16))
+    history = warmup(module, randn(9, 40, 1), steps=40, horizon=25, horizon_increment=3, generator=0).history
     used = [max(of_layers) for of_layers in history.horizon]
     assert all(1 <= steps <= min(1 + 3 * step, 25) for step, steps in enumerate(used))
     assert max(used) > 15
@@ -111,7 +114,7 @@ class TokenClassifier(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         lengths = (tokens != 0).sum(1)
-        packed = pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(self.embedding(tokens), lengths.cpu(), batch_first=True, enforce_sorted=False)
         outputs, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)
         answer: Tensor = self.head(outputs.sum(1) / lengths[:, None])
         return answer
@@ -121,14 +124,14 @@ def token_batches() -> DataLoader[tuple[Tensor, Tensor]]:
     def collate(items: list[Tensor]) -> tuple[Tensor, Tensor]:
         return nn.utils.rnn.pad_sequence(items, batch_first=True), torch.zeros(len(items))
 
-    sequences = [torch.randint(1, 20, (int(length),)) for length in torch.randint(1, 30, (64,))]
+    sequences = [here(torch.randint(1, 20, (int(length),))) for length in torch.randint(1, 30, (64,))]
     return DataLoader(sequences, batch_size=16, shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_a_model_on_ragged_tokens_with_nothing_but_its_lstm_changed(training: bool) -> None:
     torch.manual_seed(0)
-    model = TokenClassifier().train(training)
+    model = here(TokenClassifier()).train(training)
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 3.0)
     before, flags = snapshot(model), [module.training for module in model.modules()]
@@ -171,16 +174,16 @@ def test_a_model_with_a_cell_of_the_users_own(leaky_cell: type[nn.Module]) -> No
             return answer
 
     torch.manual_seed(0)
-    model = Reader()
+    model = here(Reader())
     before = snapshot(model)
-    result = warmup(model, torch.randn(64, 20, 1), steps=60, horizon=60, generator=0)
+    result = warmup(model, randn(64, 20, 1), steps=60, horizon=60, generator=0)
     assert changed(model, before) == {"cell.mix.weight", "cell.mix.bias"}
     assert result.after.vaa > 0.9 > 0.02 > result.before.vaa
 
 
 def test_names_say_which_layers_change() -> None:
     torch.manual_seed(0)
-    module, sequences = nn.GRU(1, 8, num_layers=3), torch.randn(9, 40, 1)
+    module, sequences = here(nn.GRU(1, 8, num_layers=3)), randn(9, 40, 1)
     for names, layers in {("l1",): {"l1"}, ("l0", "l2"): {"l0", "l2"}}.items():
         before = snapshot(module)
         warmup(module, sequences, steps=3, layers=names, generator=0)
@@ -189,44 +192,44 @@ def test_names_say_which_layers_change() -> None:
 
 def test_a_name_stands_for_a_module_for_all_its_layers() -> None:
     model = nn.ModuleDict({"encoder": nn.GRU(1, 4, num_layers=2)})
-    sequential = nn.Sequential(nn.Linear(1, 1), model["encoder"])
+    sequential = here(nn.Sequential(nn.Linear(1, 1), model["encoder"]))
     before = snapshot(sequential)
-    result = warmup(sequential, torch.randn(9, 20, 1), steps=2, layers="1", generator=0)
+    result = warmup(sequential, randn(9, 20, 1), steps=2, layers="1", generator=0)
     assert result.history.layers == ("1.l0", "1.l1")
     assert changed(sequential, before) == {name for name in before if name.startswith("1.")}
     with pytest.raises(ValueError, match=r"layers must name recurrent layers \('1\.l0', '1\.l1'\), got 'encoder'"):
-        warmup(sequential, torch.randn(9, 20, 1), layers=["encoder"])
+        warmup(sequential, randn(9, 20, 1), layers=["encoder"])
 
 
 def test_frozen_stays_frozen() -> None:
-    module = nn.GRU(1, 8, num_layers=2)
+    module = here(nn.GRU(1, 8, num_layers=2))
     module.get_parameter("weight_hh_l0").requires_grad_(False)
     before = snapshot(module)
-    warmup(module, torch.randn(9, 40, 1), steps=3, generator=0)
+    warmup(module, randn(9, 40, 1), steps=3, generator=0)
     assert changed(module, before) == set(before) - {"weight_hh_l0"}
     assert not module.get_parameter("weight_hh_l0").requires_grad
 
 
 def test_works_without_gradient_mode_around_it() -> None:
-    module = nn.GRU(1, 8)
+    module = here(nn.GRU(1, 8))
     before = snapshot(module)
     with torch.no_grad():
-        warmup(module, torch.randn(9, 40, 1), steps=2, generator=0)
+        warmup(module, randn(9, 40, 1), steps=2, generator=0)
     with torch.inference_mode():
-        warmup(module, torch.randn(9, 40, 1), steps=2, generator=0)
+        warmup(module, randn(9, 40, 1), steps=2, generator=0)
     assert changed(module, before) == set(before)
 
 
 def collapsing() -> nn.RNN:
     """h' = tanh(1e-7 h + w u): one step makes all states the same."""
-    module = nn.RNN(1, 4)
+    module = here(nn.RNN(1, 4))
     with torch.no_grad():
         module.get_parameter("weight_hh_l0").mul_(1e-7)
     return module
 
 
 def test_collapse_ends_the_warmup_and_says_so() -> None:
-    result = warmup(collapsing(), torch.randn(9, 40, 1), generator=0)
+    result = warmup(collapsing(), randn(9, 40, 1), generator=0)
     assert result.status == "collapsed"
     assert "the last 10 had no gradient" in result.message
     assert len(result.history.loss) == 10
@@ -234,7 +237,7 @@ def test_collapse_ends_the_warmup_and_says_so() -> None:
 
 
 def concluded(vaa_after: float, vaa_star: list[tuple[float, ...]], grad_norm: list[float]) -> tuple[str, str]:
-    before = measure(nn.GRU(1, 4), torch.randn(5, 20, 1), horizon=200, generator=0)
+    before = measure(here(nn.GRU(1, 4)), randn(5, 20, 1), horizon=200, generator=0)
     after = replace(before, vaa=vaa_after, residual=3e-3)
     layers = ("l0", "l1")
     history = WarmupHistory(
@@ -271,16 +274,16 @@ def test_the_status_and_what_it_says(
 
 
 def test_a_short_warmup_can_collapse_too() -> None:
-    assert warmup(collapsing(), torch.randn(9, 40, 1), steps=2, generator=0).status == "collapsed"
+    assert warmup(collapsing(), randn(9, 40, 1), steps=2, generator=0).status == "collapsed"
 
 
 def test_collapse_shortens_the_horizon_until_states_are_apart() -> None:
     """h' = tanh(0.05 h + w u) forgets in some steps: with a horizon of 200 at once, halving finds a gradient."""
     torch.manual_seed(0)
-    module = nn.RNN(1, 8)
+    module = here(nn.RNN(1, 8))
     with torch.no_grad():
         module.get_parameter("weight_hh_l0").copy_(0.05 * torch.eye(8))
-    history = warmup(module, torch.randn(9, 40, 1), steps=5, horizon_increment=1000, generator=0).history
+    history = warmup(module, randn(9, 40, 1), steps=5, horizon_increment=1000, generator=0).history
     assert max(horizon for (horizon,) in history.horizon[1:]) < 20
     assert min(history.grad_norm) > 0
 
@@ -288,9 +291,9 @@ def test_collapse_shortens_the_horizon_until_states_are_apart() -> None:
 def test_alike_beginnings_are_recovered_from_by_longer_prefixes() -> None:
     """For 40 steps all sequences are silent: prefixes of up to 5 steps all lead to one state."""
     torch.manual_seed(0)
-    module, sequences = nn.GRU(1, 16), torch.randn(60, 40, 1)
+    module, sequences = here(nn.GRU(1, 16)), randn(60, 40, 1)
     sequences[:40] = 0
-    sequences[:5] = torch.zeros(5, 40, 1)
+    sequences[:5] = here(torch.zeros(5, 40, 1))
     with torch.no_grad():
         module.get_parameter("bias_ih_l0").zero_()
         module.get_parameter("bias_hh_l0").zero_()
@@ -301,17 +304,17 @@ def test_alike_beginnings_are_recovered_from_by_longer_prefixes() -> None:
 
 def test_growing_states_restore_the_weights() -> None:
     torch.manual_seed(0)
-    module = nn.RNN(1, 4, nonlinearity="relu")
+    module = here(nn.RNN(1, 4, nonlinearity="relu"))
     with torch.no_grad():
         module.get_parameter("weight_hh_l0").copy_(0.9 * torch.eye(4))  # stable until the warmup changes it
     before = snapshot(module)
     with pytest.raises(FloatingPointError, match=r"states of .*l0.* are no longer finite after \d+ steps"):
-        warmup(module, torch.randn(9, 40, 1), lr=0.5, horizon=400, horizon_increment=400, generator=0)
+        warmup(module, randn(9, 40, 1), lr=0.5, horizon=400, horizon_increment=400, generator=0)
     assert changed(module, before) == set()
 
 
 def test_an_interrupt_restores_the_weights() -> None:
-    module, before = nn.GRU(1, 8), {}
+    module, before = here(nn.GRU(1, 8)), {}
     before = snapshot(module)
     drawn = 0
 
@@ -321,7 +324,7 @@ def test_an_interrupt_restores_the_weights() -> None:
         if drawn == 10:
             assert changed(module, before)
             raise KeyboardInterrupt
-        return torch.randn(9, batch_size, 1, generator=generator)
+        return here(torch.randn(9, batch_size, 1, generator=generator))
 
     with pytest.raises(KeyboardInterrupt):
         warmup(module, interrupted, generator=0)
@@ -330,7 +333,7 @@ def test_an_interrupt_restores_the_weights() -> None:
 
 
 def test_same_seed_same_bits_and_the_global_state_untouched() -> None:
-    sequences, start = torch.randn(40, 9, 1), nn.LSTM(1, 8, num_layers=2, batch_first=True)
+    sequences, start = randn(40, 9, 1), here(nn.LSTM(1, 8, num_layers=2, batch_first=True))
     loader = DataLoader(TensorDataset(sequences), batch_size=20, shuffle=True)
     state = torch.get_rng_state()
     for inputs in (sequences, loader):
@@ -347,8 +350,8 @@ def test_same_seed_same_bits_and_the_global_state_untouched() -> None:
 def test_before_and_after_are_measured_from_the_same_states_under_the_same_inputs() -> None:
     """With a learning rate that changes nothing to speak of, they agree to rounding."""
     torch.manual_seed(0)
-    module = nn.GRU(1, 8, dtype=torch.float64)
-    sequences = torch.randn(30, 150, 1, dtype=torch.float64)
+    module = here(nn.GRU(1, 8, dtype=torch.float64))
+    sequences = randn(30, 150, 1, dtype=torch.float64)
     result = warmup(module, sequences, steps=1, lr=1e-15, horizon=2, generator=0)
     assert result.before.horizon == result.after.horizon == 20
     assert result.before.n == result.after.n == 100
@@ -358,7 +361,7 @@ def test_before_and_after_are_measured_from_the_same_states_under_the_same_input
 
 
 def test_result_reads_as_a_sentence_and_converts_to_json() -> None:
-    result = warmup(nn.GRU(1, 4), torch.randn(9, 40, 1), steps=2, horizon=20, generator=0)
+    result = warmup(here(nn.GRU(1, 4)), randn(9, 40, 1), steps=2, horizon=20, generator=0)
     assert repr(result) == f"WarmupResult({result.status}: {result.message})"
     assert "VAA went from 0.0" in result.message
     assert "at 200 steps in 2 steps of warmup" in result.message
@@ -371,5 +374,5 @@ def test_result_reads_as_a_sentence_and_converts_to_json() -> None:
 def test_progress_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warmup(nn.GRU(1, 4), torch.randn(9, 40, 1), steps=2, horizon=5, generator=0, progress=True)
+        warmup(here(nn.GRU(1, 4)), randn(9, 40, 1), steps=2, horizon=5, generator=0, progress=True)
     assert "multistability warmup" in capsys.readouterr().err

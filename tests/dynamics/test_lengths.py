@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from devices import here
+from devices import random as drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from multistable.dynamics import Adapter, Dynamics, Stack, stacks
 from multistable.dynamics.base import check_lengths
 from multistable.dynamics.calls import read_layer_call
 
+pytestmark = pytest.mark.usefixtures("device")
 I, H = 2, 3
 equal = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
 
@@ -25,12 +28,12 @@ def layer(kind: str) -> Dynamics:
         "gru 2 layers": nn.GRU(I, H, 2),
         "lstm 2 layers": nn.LSTM(I, H, 2),
     }
-    (stack,) = stacks(modules[kind].double())
+    (stack,) = stacks(here(modules[kind].double()))
     return stack if len(stack.parts) > 1 else stack.parts[0]
 
 
 def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+    return drawn(*shape, seed=sum(shape))
 
 
 def each_alone(dynamics: Dynamics, inputs: Tensor, s: Tensor, lengths: list[int]) -> Tensor:
@@ -78,7 +81,7 @@ def test_padding_is_never_read(kind: str, longest: int, lengths: list[int]) -> N
     inputs = random(longest, len(lengths), I)
     lens = torch.tensor(lengths)
     padded = inputs.clone()
-    padded[torch.arange(longest)[:, None] >= lens] = torch.nan
+    padded[here(torch.arange(longest)[:, None] >= lens)] = torch.nan
     padded.requires_grad_()
     end = dynamics.run(padded, lengths=lens)
     assert torch.equal(end, dynamics.run(inputs, lengths=lens))
@@ -127,7 +130,7 @@ def test_wrong_lengths(kind: str, lengths: Tensor, message: str) -> None:
 @pytest.mark.parametrize("method", ["run", "lengths of reach", "prefixes of reach"])
 @wrong
 def test_wrong_lengths_of_a_bidirectional_stack(method: str, lengths: Tensor, message: str) -> None:
-    (stack,) = stacks(nn.GRU(I, H, 2, bidirectional=True).double())
+    (stack,) = stacks(here(nn.GRU(I, H, 2, bidirectional=True).double()))
     inputs, full = random(4, 3, I), torch.tensor([4, 4, 4])
     calls: dict[str, Any] = {
         "run": lambda: stack.run(inputs, lengths=lengths),

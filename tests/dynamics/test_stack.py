@@ -5,12 +5,15 @@ from functools import partial
 
 import pytest
 import torch
+from devices import here
+from devices import random as drawn
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from multistable.dynamics import Adapter, Dynamics, Stack, dynamics, stacks
 from multistable.dynamics.calls import read_layer_call
 
+pytestmark = pytest.mark.usefixtures("device")
 I, H = 2, 3
 equal = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
 
@@ -26,13 +29,13 @@ depths = pytest.mark.parametrize("num_layers", [2, 3])
 
 def build(kind: str, num_layers: int, *, bidirectional: bool = False) -> tuple[nn.RNNBase, Stack]:
     torch.manual_seed(0)
-    module = MODULES[kind](I, H, num_layers, bidirectional=bidirectional, dtype=torch.float64)
+    module = here(MODULES[kind](I, H, num_layers, bidirectional=bidirectional, dtype=torch.float64))
     (stack,) = stacks(module)
     return module, stack
 
 
 def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+    return drawn(*shape, seed=sum(shape))
 
 
 def module_states(module: nn.RNNBase, s: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -143,7 +146,7 @@ def test_reach_in_a_bidirectional_stack(kind: str, num_layers: int, lengths: lis
     module, stack = build(kind, num_layers, bidirectional=True)
     lens, cuts = torch.tensor(lengths), torch.tensor(prefixes)
     inputs = random(7, len(lengths), I)
-    inputs[torch.arange(7)[:, None] >= lens] = 1e6  # padding
+    inputs[here(torch.arange(7)[:, None] >= lens)] = 1e6  # padding
     inputs.requires_grad_()
     s = random(len(lengths), stack.state_size).requires_grad_()
     reached, alone = stack.reach(inputs, lens, cuts, s), reach_alone(stack, inputs, lens, cuts, s)
@@ -184,7 +187,7 @@ def seen_as(*layers: list[Dynamics]) -> Adapter:
 
 def test_halves_side_by_side() -> None:
     torch.manual_seed(0)
-    left, right, top = dynamics(nn.ModuleList([nn.GRU(I, 2), nn.LSTM(I, 3), nn.RNN(5, 4)]).double())
+    left, right, top = dynamics(here(nn.ModuleList([nn.GRU(I, 2), nn.LSTM(I, 3), nn.RNN(5, 4)]).double()))
     module = nn.Module()
     stack = Stack("double", module, seen_as([left, right], [top]))
     assert (stack.input_size, stack.state_size, stack.output_size) == (I, 2 + 6 + 4, 4)

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from devices import here, random
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 from torch.nn.utils.rnn import pack_sequence
 
 from multistable.dynamics import Dynamics, dynamics
 
+pytestmark = pytest.mark.usefixtures("device")
 I, H, B, T = 3, 5, 2, 4
 
 LAYERS: dict[str, Callable[..., nn.RNNBase]] = {
@@ -39,16 +41,12 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
-
-
 def one_part(kind: str, bias: bool = True) -> Dynamics:
     """The cell, or a layer whose place shows in its parameters' names: the second, read in reverse."""
     if kind in CELLS:
-        (part,) = dynamics(CELLS[kind](I, H, bias=bias, dtype=torch.float64))
+        (part,) = dynamics(here(CELLS[kind](I, H, bias=bias, dtype=torch.float64)))
         return part
-    module = LAYERS[kind](I, H, num_layers=2, bias=bias, bidirectional=True, dtype=torch.float64)
+    module = here(LAYERS[kind](I, H, num_layers=2, bias=bias, bidirectional=True, dtype=torch.float64))
     return dynamics(module)[-1]
 
 
@@ -76,7 +74,7 @@ def module_call(module: nn.Module, inputs: Tensor, states: list[Tensor]) -> tupl
 @biased
 @pytest.mark.parametrize("bidirectional", [True, False], ids=["bi", "uni"])
 def test_iterated_steps_are_the_module(kind: str, num_layers: int, bias: bool, bidirectional: bool) -> None:
-    module = LAYERS[kind](I, H, num_layers, bias=bias, bidirectional=bidirectional, dtype=torch.float64)
+    module = here(LAYERS[kind](I, H, num_layers, bias=bias, bidirectional=bidirectional, dtype=torch.float64))
     parts = dynamics(module)
     directions = 2 if bidirectional else 1
     assert len(parts) == num_layers * directions
@@ -97,7 +95,7 @@ def test_iterated_steps_are_the_module(kind: str, num_layers: int, bias: bool, b
 @cells
 @biased
 def test_a_step_is_the_cell(kind: str, bias: bool) -> None:
-    cell = CELLS[kind](I, H, bias=bias, dtype=torch.float64)
+    cell = here(CELLS[kind](I, H, bias=bias, dtype=torch.float64))
     (part,) = dynamics(cell)
     s, u = random(B, part.state_size), random(B, I)
     state = s.split(H, -1) if kind == "lstm cell" else s
@@ -107,11 +105,11 @@ def test_a_step_is_the_cell(kind: str, bias: bool) -> None:
 
 @layers
 def test_zero_state_is_what_the_module_starts_from(kind: str) -> None:
-    module = LAYERS[kind](I, H, dtype=torch.float64)
+    module = here(LAYERS[kind](I, H, dtype=torch.float64))
     (part,) = dynamics(module)
     inputs = random(T, B, I)
     assert part.zero_state(B).dtype == torch.float64
-    equal(part.run(inputs), module_call(module, inputs, [torch.zeros(B, part.state_size).double()])[1][0])
+    equal(part.run(inputs), module_call(module, inputs, [here(torch.zeros(B, part.state_size).double())])[1][0])
     equal(part.scan(inputs, part.zero_state(B))[0], module(inputs)[0])
 
 
@@ -182,7 +180,7 @@ def keep_moving(part: Dynamics) -> tuple[Tensor, Tensor]:
         return s.abs() + 1 if relu else 0.03 * s, random(part.input_size)
     # A gate that keeps the state: the update gate, the forget gate.
     weights["weight_ih"][H : 2 * H] = 6.0 / part.input_size
-    return random(B, part.state_size), torch.ones(part.input_size, dtype=torch.float64)
+    return random(B, part.state_size), here(torch.ones(part.input_size, dtype=torch.float64))
 
 
 @all_kinds

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from devices import here
+from devices import random as drawn
 from torch import Tensor, nn
 
 from multistable.dynamics import CHUNK, Dynamics, dynamics, stacks, states_at
 from multistable.dynamics.custom import CustomDynamics
 
+pytestmark = pytest.mark.usefixtures("device")
 HORIZONS = [0, 1, 7, 119, 120, 121, 500, 839, 840, 841, 841, 1319, 1321, 3000]
 
 
@@ -19,7 +22,7 @@ class Shift(nn.Module):
 
     def __init__(self, *cycles: int) -> None:
         super().__init__()
-        blocks = [torch.eye(size, dtype=torch.float64).roll(1, 0) for size in cycles]
+        blocks = [here(torch.eye(size, dtype=torch.float64)).roll(1, 0) for size in cycles]
         self.permutation = nn.Parameter(torch.block_diag(*blocks))
 
     def layer(self) -> Dynamics:
@@ -28,7 +31,7 @@ class Shift(nn.Module):
 
 
 def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+    return drawn(*shape, seed=sum(shape))
 
 
 def count_steps(layer: Dynamics, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -52,12 +55,12 @@ def assert_exact(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int] = HO
 
 def network(kind: Callable[..., nn.RNNBase], **options: Any) -> nn.RNNBase:
     torch.manual_seed(0)
-    return kind(2, 8, **options)
+    return here(kind(2, 8, **options))
 
 
 def chaotic() -> nn.RNN:
     torch.manual_seed(0)
-    module = nn.RNN(2, 40)
+    module = here(nn.RNN(2, 40))
     nn.init.normal_(module.get_parameter("weight_hh_l0"), std=3 / 40**0.5)
     return module
 
@@ -85,7 +88,7 @@ def test_a_stack(dtype: torch.dtype) -> None:
 def test_horizons_on_the_way_change_no_bit() -> None:
     """In a chaotic stack any other rounding would show."""
     torch.manual_seed(0)
-    module = nn.RNN(2, 40, 2).double()
+    module = here(nn.RNN(2, 40, 2).double())
     for name in ("weight_hh_l0", "weight_hh_l1"):
         nn.init.normal_(module.get_parameter(name), std=3 / 40**0.5)
     (stack,) = stacks(module)
@@ -97,7 +100,7 @@ def test_horizons_on_the_way_change_no_bit() -> None:
 
 def test_rows_that_settle_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = Shift(11).layer()
-    s = torch.ones(5, 11).double()
+    s = here(torch.ones(5, 11).double())
     s[3, 4] = 2
     rows = []
     scan_constant = layer.scan_constant
@@ -107,7 +110,7 @@ def test_rows_that_settle_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         return scan_constant(u, steps, s)
 
     monkeypatch.setattr(layer, "scan_constant", counted)
-    (state,) = states_at(layer, s, torch.zeros(11).double(), [1200])
+    (state,) = states_at(layer, s, here(torch.zeros(11).double()), [1200])
     assert torch.equal(state, s.roll(1200, 1))
     assert rows == [5] + [1] * 9
 
@@ -137,7 +140,7 @@ def test_states_that_never_settle(dtype: torch.dtype, monkeypatch: pytest.Monkey
 ])  # fmt: skip
 def test_cycles_within_840_steps(cycles: tuple[int, ...], found_after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = Shift(*cycles).layer()
-    s, u = random(2, sum(cycles)), torch.zeros(sum(cycles)).double()
+    s, u = random(2, sum(cycles)), here(torch.zeros(sum(cycles)).double())
     assert_exact(layer, s, u)
     counts = count_steps(layer, monkeypatch)
     horizon = 10**9 + 13
@@ -149,7 +152,7 @@ def test_cycles_within_840_steps(cycles: tuple[int, ...], found_after: int, monk
 @pytest.mark.parametrize("cycles", [(11,), (13,), (16, 7), (11, 8)])
 def test_longer_cycles_are_not_cut_short(cycles: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     layer = Shift(*cycles).layer()
-    s, u = random(2, sum(cycles)), torch.zeros(sum(cycles)).double()
+    s, u = random(2, sum(cycles)), here(torch.zeros(sum(cycles)).double())
     assert_exact(layer, s, u)
     counts = count_steps(layer, monkeypatch)
     list(states_at(layer, s, u, [3000]))
@@ -158,28 +161,28 @@ def test_longer_cycles_are_not_cut_short(cycles: tuple[int, ...], monkeypatch: p
 
 def test_one_row_that_moves_keeps_all_going() -> None:
     layer = Shift(11).layer()
-    s = torch.ones(3, 11).double()
+    s = here(torch.ones(3, 11).double())
     s[1, 4] = 2
-    assert_exact(layer, s, torch.zeros(11).double())
+    assert_exact(layer, s, here(torch.zeros(11).double()))
 
 
 def test_drift_is_not_taken_for_rest() -> None:
     layer = Shift(1).layer()
     horizons = [3, 840, 2000]
-    states = states_at(layer, torch.zeros(1, 1).double(), torch.ones(1).double(), horizons)
+    states = states_at(layer, here(torch.zeros(1, 1).double()), here(torch.ones(1).double()), horizons)
     assert [state.item() for state in states] == horizons
 
 
 @pytest.mark.parametrize("lost", [torch.nan, torch.inf])
 def test_states_that_are_not_finite(lost: float) -> None:
     layer = Shift(7).layer()
-    states = list(states_at(layer, torch.full((1, 7), lost).double(), torch.zeros(7).double(), [1, 1000]))
+    states = list(states_at(layer, here(torch.full((1, 7), lost).double()), here(torch.zeros(7).double()), [1, 1000]))
     assert not any(state.isfinite().any() for state in states)
 
 
 def test_horizons_after_the_repeat_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = Shift(7).layer()
-    s, u = random(2, 7), torch.zeros(7).double()
+    s, u = random(2, 7), here(torch.zeros(7).double())
     counts = count_steps(layer, monkeypatch)
     for horizon, state in zip(range(1000, 1020), states_at(layer, s, u, range(1000, 1020)), strict=True):
         assert torch.equal(state, s.roll(horizon, 1))

@@ -1,7 +1,6 @@
 """MGU, BRC and NBRC called as `nn.GRU` is: its shapes, its errors, and the values of a loop over one step."""
 
 import copy
-import itertools
 import math
 import pickle
 import re
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from devices import current, here, random
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
 
@@ -21,6 +21,7 @@ from multistable.nn import BRC, MGU, NBRC, ops
 from multistable.nn._layer import RecurrentLayer
 from multistable.nn.ops._recurrence import Step
 
+pytestmark = pytest.mark.usefixtures("device")
 I, H, B, T = 3, 5, 4, 6
 LENGTHS = [1, 6, 3, 3]  # of unsorted sequences; the order that sorts them is not its own inverse
 
@@ -41,13 +42,14 @@ KINDS = {
     "brc": Kind(BRC, ops.brc_step, 3, 2),
     "nbrc": Kind(NBRC, ops.nbrc_step, 3, 2 * H),
 }
+# Every pair of values is among them.
 OPTIONS = [
-    {"num_layers": 3, "bidirectional": True, "batch_first": False, "bias": False},
-    *(
-        {"num_layers": num_layers, "bidirectional": bidirectional, "batch_first": batch_first, "bias": True}
-        for num_layers, bidirectional, batch_first in itertools.product((1, 3), (False, True), (False, True))
-    ),
-]
+    {"num_layers": num_layers, "bidirectional": bidirectional, "batch_first": batch_first, "bias": bias}
+    for num_layers, bidirectional, batch_first, bias in (
+        (1, False, False, True), (1, True, True, False), (3, False, True, True), (3, True, False, True),
+        (3, False, False, False), (1, True, False, True),
+    )
+]  # fmt: skip
 
 
 def option_id(options: dict[str, Any]) -> str:
@@ -72,13 +74,9 @@ def identical(ours: tuple[Tensor, ...], theirs: tuple[Tensor, ...]) -> bool:
     return all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
-def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
-
-
 def make(kind: Kind, **options: Any) -> RecurrentLayer:
     """A layer whose every parameter is random, so that each counts."""
-    layer = kind.layer(I, H, **{"dtype": torch.float64, **options})
+    layer = here(kind.layer(I, H, **{"dtype": torch.float64, **options}))
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.copy_(torch.randn_like(parameter) / math.sqrt(parameter.shape[-1]))
@@ -229,27 +227,18 @@ def test_attributes_are_those_of_gru(kind: Kind) -> None:
 @each
 @optional
 @forms
-def test_results_have_the_form_of_grus(kind: Kind, options: dict[str, Any], form: str) -> None:
-    layer, gru = make(kind, **options), nn.GRU(I, H, **options, dtype=torch.float64)
-    x = input_of(form, options["batch_first"])
-    state = state_of(form, len(layer._suffixes) * len(layer._suffixes[0]))
-    (output, last), (gru_output, gru_last) = layer(x, state), gru(x, state)
-    assert last.shape == gru_last.shape
-    assert type(output) is type(gru_output) and data_of(output).shape == data_of(gru_output).shape
-    if isinstance(gru_output, PackedSequence):
-        equal(output[1:], gru_output[1:])
-
-
-@each
-@optional
-@forms
 @pytest.mark.parametrize("hx", [True, False], ids=["hx", "no hx"])
-def test_values_are_those_of_each_sequence_step_by_step(
+def test_results_have_the_form_of_grus_and_the_values_of_each_sequence_step_by_step(
     kind: Kind, options: dict[str, Any], form: str, hx: bool
 ) -> None:
     layer, x = make(kind, **options), input_of(form, options["batch_first"])
     state = state_of(form, len(layer._suffixes) * len(layer._suffixes[0])) if hx else None
     output, last = layer(x, state)
+    gru_output, gru_last = here(nn.GRU(I, H, **options, dtype=torch.float64))(x, state)
+    assert type(output) is type(gru_output) and data_of(output).shape == data_of(gru_output).shape
+    assert last.shape == gru_last.shape
+    if isinstance(gru_output, PackedSequence):
+        equal(output[1:], gru_output[1:])
     alone = sequences(x, options["batch_first"])
     if state is None:
         state = torch.zeros_like(last)
@@ -283,7 +272,7 @@ def test_gradient_of_the_input(kind: Kind, form: str) -> None:
     data = data_of(x).requires_grad_()
     x = with_data(x, data)
     (ours,) = torch.autograd.grad([data_of(layer(x)[0]).square().sum()], data)
-    ends = [slow(kind, layer, one, torch.zeros(4, H).double())[0][-1] for one in sequences(x, False)]
+    ends = [slow(kind, layer, one, here(torch.zeros(4, H).double()))[0][-1] for one in sequences(x, False)]
     (theirs,) = torch.autograd.grad([end.square().sum() for end in ends], data)
     equal(ours, theirs)
 
@@ -311,7 +300,7 @@ def test_padded_batches_with_the_batch_first(kind: Kind) -> None:
 def test_dropout_lies_between_layers(kind: Kind, form: str, bidirectional: bool) -> None:
     layer, x = make(kind, num_layers=3, dropout=0.4, bidirectional=bidirectional), input_of(form)
     widths = [I, *[H * (2 if bidirectional else 1)] * 2]
-    singles = [kind.layer(width, H, bidirectional=bidirectional, dtype=torch.float64) for width in widths]
+    singles = [here(kind.layer(width, H, bidirectional=bidirectional, dtype=torch.float64)) for width in widths]
     for k, single in enumerate(singles):
         named = layer.named_parameters()
         single.load_state_dict({name.replace(f"_l{k}", "_l0"): value for name, value in named if f"_l{k}" in name})
@@ -332,7 +321,7 @@ def test_dropout_of_everything_leaves_the_second_layer_without_input(kind: Kind)
     layer, x = make(kind, num_layers=2, dropout=1.0, bias=False), input_of("batched")
     output, last = layer(x, state_of("batched", 2))
     assert output.all() and torch.equal(last[1], output[-1])
-    other = layer(x, torch.cat([state_of("batched", 1), torch.zeros(1, B, H).double()]))
+    other = layer(x, torch.cat([state_of("batched", 1), here(torch.zeros(1, B, H).double())]))
     assert other[1][0].all() and not other[0].any()
 
 
@@ -502,9 +491,9 @@ def test_wrong_arguments_of_gru_raise_the_same(wrong: tuple[dict[str, Any], type
 @each
 @pytest.mark.parametrize("bidirectional", [True, False], ids=["bi", "uni"])
 def test_no_sequences_give_no_outputs(kind: Kind, bidirectional: bool) -> None:
-    layer, gru = (type_(I, H, num_layers=2, bidirectional=bidirectional) for type_ in (kind.layer, nn.GRU))
-    output, last = layer(torch.zeros(T, 0, I))
-    gru_output, gru_last = gru(torch.zeros(T, 0, I))
+    layer, gru = (here(type_(I, H, num_layers=2, bidirectional=bidirectional)) for type_ in (kind.layer, nn.GRU))
+    output, last = layer(here(torch.zeros(T, 0, I)))
+    gru_output, gru_last = gru(here(torch.zeros(T, 0, I)))
     assert output.shape == gru_output.shape and last.shape == gru_last.shape
     (output.sum() + last.sum()).backward()
     assert not any(parameter.grad is None or parameter.grad.any() for parameter in layer.parameters())
@@ -525,7 +514,7 @@ def test_outputs_may_be_changed_in_place(kind: Kind, form: str) -> None:
 def test_outputs_changed_in_place_give_the_gradients_of_those_changed_otherwise(
     kind: Kind, num_layers: int, bidirectional: bool
 ) -> None:
-    layer = kind.layer(I, H, num_layers, bidirectional=bidirectional, dtype=torch.float64)
+    layer = here(kind.layer(I, H, num_layers, bidirectional=bidirectional, dtype=torch.float64))
     inputs = input_of("batched")
     expected = torch.autograd.grad(layer(inputs)[0].mul(2).square().sum(), list(layer.parameters()))
     equal(torch.autograd.grad(layer(inputs)[0].mul_(2).square_().sum(), list(layer.parameters())), expected)
@@ -534,12 +523,12 @@ def test_outputs_changed_in_place_give_the_gradients_of_those_changed_otherwise(
 @each
 def test_tensors_elsewhere_are_refused(kind: Kind) -> None:
     layer, inputs = make(kind), input_of("batched")
-    with pytest.raises(ValueError, match=r"RNN input device \(meta\) does not match weight device \(cpu\)"):
+    with pytest.raises(ValueError, match=rf"RNN input device \(meta\) does not match weight device \({current()}"):
         layer(inputs.to("meta"))
-    with pytest.raises(ValueError, match=r"RNN input device \(cpu\) does not match weight device \(meta\)"):
+    with pytest.raises(ValueError, match=rf"RNN input device \({current()}.* does not match weight device \(meta\)"):
         layer.to("meta")(inputs)
-    layer = kind.layer(I, H, dtype=torch.float64)
-    with pytest.raises(ValueError, match=r"RNN hx device \(meta\) does not match weight device \(cpu\)"):
+    layer = here(kind.layer(I, H, dtype=torch.float64))
+    with pytest.raises(ValueError, match=rf"RNN hx device \(meta\) does not match weight device \({current()}"):
         layer(inputs, torch.zeros(1, inputs.shape[1], H, dtype=torch.float64, device="meta"))
 
 
@@ -605,7 +594,7 @@ def test_state_dict_of_another_layer_is_refused(kind: Kind) -> None:
 
 @each
 def test_double_converts_everything(kind: Kind) -> None:
-    layer = kind.layer(I, H, num_layers=2).double()
+    layer = here(kind.layer(I, H, num_layers=2).double())
     output, last = layer(input_of("batched"))
     assert {parameter.dtype for parameter in layer.parameters()} == {output.dtype, last.dtype} == {torch.float64}
 
@@ -613,7 +602,7 @@ def test_double_converts_everything(kind: Kind) -> None:
 @each
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_shorter_dtypes(kind: Kind, dtype: torch.dtype) -> None:
-    layer = kind.layer(I, H, num_layers=2, bidirectional=True, dtype=dtype)
+    layer = here(kind.layer(I, H, num_layers=2, bidirectional=True, dtype=dtype))
     output, last = layer(input_of("batched").to(dtype))
     output.sum().backward()
     gradients = {parameter.grad.dtype for parameter in layer.parameters() if parameter.grad is not None}
@@ -632,7 +621,7 @@ def test_on_the_meta_device_shapes_alone_are_known(kind: Kind, form: str) -> Non
 
 @each
 def test_a_layer_made_on_the_meta_device_can_be_drawn_elsewhere(kind: Kind) -> None:
-    layer = kind.layer(I, H, num_layers=2, device="meta").to_empty(device="cpu")
+    layer = kind.layer(I, H, num_layers=2, device="meta").to_empty(device=current())
     torch.manual_seed(1)
     layer.reset_parameters()
     torch.manual_seed(1)
@@ -741,17 +730,17 @@ def test_flatten_parameters_does_nothing(kind: Kind) -> None:
 @each
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_autocast_keeps_states_in_the_dtype_of_the_weights(kind: Kind, dtype: torch.dtype) -> None:
-    layer, x = kind.layer(I, H, num_layers=2, bidirectional=True), input_of("batched").to(dtype)
+    layer, x = here(kind.layer(I, H, num_layers=2, bidirectional=True)), input_of("batched").to(dtype)
     state = state_of("batched", 4).to(dtype)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         found = layer(x, state)
     assert identical(found, layer(x.float(), state.float()))
 
 
 @each
 def test_autocast_changes_nothing_for_inputs_of_the_weights_dtype(kind: Kind) -> None:
-    layer, x = kind.layer(I, H, num_layers=2, bidirectional=True), input_of("batched").float()
-    with torch.autocast("cpu", torch.bfloat16):
+    layer, x = here(kind.layer(I, H, num_layers=2, bidirectional=True)), input_of("batched").float()
+    with torch.autocast(current().type, torch.bfloat16):
         found = layer(x)
     assert identical(found, layer(x))
 
@@ -759,18 +748,18 @@ def test_autocast_changes_nothing_for_inputs_of_the_weights_dtype(kind: Kind) ->
 @each
 def test_autocast_refuses_integers(kind: Kind) -> None:
     with (
-        torch.autocast("cpu", torch.bfloat16),
+        torch.autocast(current().type, torch.bfloat16),
         pytest.raises(ValueError, match=r"RNN input dtype \(torch.int64\) does not match weight dtype"),
     ):
-        kind.layer(I, H)(torch.zeros(T, B, I, dtype=torch.long))
+        here(kind.layer(I, H))(here(torch.zeros(T, B, I, dtype=torch.long)))
 
 
 @each
 def test_backward_passes_inside_autocast(kind: Kind) -> None:
-    layer, x = kind.layer(I, H, num_layers=2), input_of("batched").bfloat16().requires_grad_()
+    layer, x = here(kind.layer(I, H, num_layers=2)), input_of("batched").bfloat16().requires_grad_()
     at = [x, *layer.parameters()]
     outside = torch.autograd.grad(layer(x.float())[0].square().sum(), at)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         inside = torch.autograd.grad(layer(x)[0].square().sum(), at)
     for one, other in zip(inside, outside, strict=True):
         # Matrix products of numbers rounded to eight bits.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from devices import current, here, random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from multistable.nn import ops
 from multistable.nn.ops._recurrence import Step
 
+pytestmark = pytest.mark.usefixtures("device")
 I, H, B, T = 3, 5, 4, 7
 NAMES = ("inputs", "h", "weight_ih", "weight_hh", "bias")
 
@@ -82,10 +84,6 @@ def _seed() -> None:
 def equal(ours: Any, theirs: Any) -> None:
     # A few hundred operations at most lie between the two, each rounding to 1e-16.
     torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-12)
-
-
-def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
 
 
 def batch_sizes(lengths: list[int]) -> Tensor:
@@ -156,20 +154,12 @@ def transposed(value: Tensor) -> Tensor:
 
 @each
 @shaped
-@biased
-def test_values_are_those_of_the_reference(op: Op, shape: dict[str, Any], bias: bool) -> None:
+@pytest.mark.parametrize(("loss", "bias"), [("states", False), ("last", True), ("both", True), ("both", False)])
+def test_values_and_gradients_are_those_of_the_reference(op: Op, shape: dict[str, Any], loss: str, bias: bool) -> None:
     given = arguments(op, **shape, bias=bias)
     states, last = op.fast(*given)
     assert states.shape == (*given.inputs.shape[:-1], given.h.shape[1]) and last.shape == given.h.shape
     equal((states, last), op.reference(*given))
-
-
-@each
-@shaped
-@biased
-@pytest.mark.parametrize("loss", ["states", "last", "both"])
-def test_gradients_are_those_of_the_reference(op: Op, shape: dict[str, Any], bias: bool, loss: str) -> None:
-    given = arguments(op, **shape, bias=bias)
     incoming = incoming_of(op, given, loss)
     expected = gradients(op.reference, given, incoming)
     assert all(gradient.abs().max() > 1e-6 for gradient in expected)
@@ -178,7 +168,7 @@ def test_gradients_are_those_of_the_reference(op: Op, shape: dict[str, Any], bia
 
 @each
 @pytest.mark.parametrize(
-    "names", [names for count in range(1, 6) for names in itertools.combinations(NAMES, count)], ids="+".join
+    "names", [names for count in (1, 2, 4) for names in itertools.combinations(NAMES, count)], ids="+".join
 )
 def test_any_choice_of_gradients(op: Op, names: tuple[str, ...]) -> None:
     given = arguments(op)
@@ -221,7 +211,7 @@ def test_incoming_gradients_may_lie_in_memory_as_they_like(op: Op, lengths: list
 def test_incoming_gradients_may_be_one_number(op: Op, lengths: list[int] | None) -> None:
     given = arguments(op, lengths=lengths)
     expected = op.reference(*given)
-    incoming = [torch.ones((), dtype=out.dtype).expand_as(out) for out in expected]
+    incoming = [here(torch.ones((), dtype=out.dtype)).expand_as(out) for out in expected]
     equal(
         gradients(op.fast, given, incoming),
         gradients(op.reference, given, [torch.ones_like(out) for out in expected]),
@@ -232,7 +222,7 @@ def test_incoming_gradients_may_be_one_number(op: Op, lengths: list[int] | None)
 @pytest.mark.parametrize("shape", [
     {}, {"steps": 6}, {"steps": 1}, {"lengths": [9, 7, 7, 2]}, {"lengths": [6, 5, 4, 3, 2, 1]}, {"lengths": [8, 1, 1]},
 ])  # fmt: skip
-@pytest.mark.parametrize("steps_in_chunk", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("steps_in_chunk", [0, 1, 3])
 def test_chunks_change_no_gradient(
     monkeypatch: pytest.MonkeyPatch, op: Op, shape: dict[str, Any], steps_in_chunk: int
 ) -> None:
@@ -338,7 +328,7 @@ def test_the_formula(op: Op, units: int) -> None:
 def test_bias_is_none_by_default(op: Op, scan: str) -> None:
     function: Callable[..., tuple[Tensor, Tensor]] = getattr(op, scan)
     given = arguments(op, bias=False)
-    equal(function(*given[:4]), function(*given[:4], torch.zeros(op.gates * H).double(), None))
+    equal(function(*given[:4]), function(*given[:4], here(torch.zeros(op.gates * H).double()), None))
 
 
 @each
@@ -376,7 +366,7 @@ def test_states_stay_within_the_larger_of_one_and_the_first(
 def test_permuted_sequences_give_permuted_states(op: Op, steps: int, batch: int, units: int, seed: int) -> None:
     torch.manual_seed(seed)
     given = arguments(op, steps=steps, batch=batch, units=units)
-    order = torch.randperm(batch)
+    order = here(torch.randperm(batch))
     states, last = op.fast(*given)
     permuted = op.fast(*given._replace(inputs=given.inputs[:, order], h=given.h[order]))
     equal(permuted, (states[:, order], last[order]))
@@ -567,7 +557,7 @@ def test_weights_changed_before_the_backward_pass_are_noticed(op: Op) -> None:
 def test_autocast_does_not_reach_inside(op: Op) -> None:
     given = with_dtype(arguments(op), torch.float32)
     plain = op.fast(*given)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         cast = op.fast(*given)
     assert all(torch.equal(one, other) for one, other in zip(cast, plain, strict=True))
 
@@ -578,7 +568,7 @@ def test_autocast_does_not_reach_inside_the_backward_pass(op: Op) -> None:
     outs = op.fast(*leaves)
     incoming = [torch.randn_like(out) for out in outs]
     plain = torch.autograd.grad(outs, at, incoming, retain_graph=True)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(current().type, torch.bfloat16):
         cast = torch.autograd.grad(outs, at, incoming)
     assert all(torch.equal(one, other) for one, other in zip(cast, plain, strict=True))
 
@@ -626,7 +616,7 @@ def test_forward_mode_derivatives_of_the_reference_are_adjoint_to_gradients(op: 
     ("weight_ih", lambda one: one[:, :1], "weight_ih of .* must be .*, got shape"),
     ("weight_hh", lambda one: one[:, :1], "weight_hh of .* must be .*, got shape"),
     ("bias", lambda one: one[:1], r"bias of .* must be .*, got shape \(1,\)"),
-    ("h", lambda one: one.float(), "h of .* must have weight_ih's dtype and device .*, got torch.float32, cpu"),
+    ("h", lambda one: one.float(), "h of .* must have weight_ih's dtype and device .*, got torch.float32, .*"),
     ("bias", lambda one: one.to("meta"), "bias of .* must have weight_ih's dtype and device .*, got .*, meta"),
 ])  # fmt: skip
 def test_arguments_that_do_not_fit(
