@@ -14,7 +14,7 @@ from experiments.tiny import tiny, words
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multistable.experiments import Config, run
+from multistable.experiments import Config, Plan, run, sweep
 from multistable.experiments.data import Examples
 from multistable.experiments.team import Team, share_of
 
@@ -96,6 +96,14 @@ def test_what_two_processes_can_not_train(config: Config, message: str, monkeypa
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(ValueError, match=f"^{message}$"):
         Team(0, 2, 0, 2).check(config)
+
+
+def test_a_sweep_is_no_work_for_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.setenv(key, "2")
+    with pytest.raises(ValueError, match="^a sweep is started by one process, got 2; Ray starts others$"):
+        sweep(Plan([tiny()], []), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_other_launchers_left_in_the_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

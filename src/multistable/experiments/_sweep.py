@@ -16,6 +16,7 @@ from multistable._utils.choices import check_choice, nearest
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
 from multistable.experiments.store import CONFIG, ERROR, claim, finished, replacing
+from multistable.experiments.team import Team
 
 __all__ = ["Outcome", "Plan", "read_sweep", "sweep"]
 
@@ -110,8 +111,11 @@ def sweep(
         ImportError: Ray is missing.
         OSError: the folder can't be made.
         ConnectionError: Ray can't be started, or there is no cluster at `address`.
-        ValueError: `workers` is below 1, or a folder holds another experiment.
+        ValueError: `workers` is below 1, a folder holds another experiment, or `torchrun` has started this
+            process beside others.
     """
+    if (processes := Team.of_environment().processes) > 1:
+        raise ValueError(f"a sweep is started by one process, got {processes}; Ray starts others")
     workers = 2 if workers is None and address is None else workers
     if workers is not None:
         check_int("workers", workers)

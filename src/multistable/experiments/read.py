@@ -79,14 +79,14 @@ def _parse(text: str, what: str) -> Any:
         raise ImportError("configurations need PyYAML: pip install 'multistable[experiments]'") from error
 
     class Loader(yaml.SafeLoader):
-        """Plain values, of nodes that have passed the checks; numbers such as 1e-3, which PyYAML takes for words."""
+        """Plain values, of nodes that pass the checks; numbers such as 1e-3 and 1.5e3, which PyYAML takes for words."""
 
         def get_single_node(self) -> Any:
             node = super().get_single_node()
             _check(node, "it", set())
             return node
 
-    number = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$")
+    number = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
     Loader.add_implicit_resolver(_FLOAT, number, list("-+0123456789"))
     try:
         return yaml.load(text, Loader)  # a SafeLoader: plain values alone
