@@ -188,6 +188,20 @@ def test_no_more_distances_than_allowed_are_held(monkeypatch: pytest.MonkeyPatch
     assert max(sizes) == 200 and sum(sizes) == 3 * 100 * 100
 
 
+def test_two_blocks_are_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, cdist = [], torch.cdist
+
+    def counted(*args: Any, **kwargs: Any) -> Tensor:
+        distances = cdist(*args, **kwargs)
+        sizes.append(distances.numel())
+        return distances
+
+    monkeypatch.setattr(torch, "cdist", counted)
+    monkeypatch.setattr(AT_A_TIME, 5_000)
+    vaa_star(random(100, 2))
+    assert sizes == [5_000, 5_000]
+
+
 # Entries are quarters, so that squared distances are exact in any order of summation and never round across `tol`.
 tols = st.sampled_from([1e-4, 0.3, 0.6, 1.1, 4.0])
 
@@ -246,6 +260,18 @@ def test_all_together(formula: Callable[[Tensor], Tensor], n: int) -> None:
 def test_all_apart(n: int) -> None:
     assert vaa(here(10.0 * torch.arange(n)[:, None])).item() == 1
     assert vaa(here(torch.eye(n)), tol=1.4).item() == 1
+
+
+def test_by_default_a_distance_of_a_ten_thousandth_is_apart() -> None:
+    """As in the paper; VAA* falls by (d - tol) / d above it."""
+    near, far = torch.tensor([[0.0], [0.99e-4]]).double(), torch.tensor([[0.0], [1.5e-4]]).double()
+    assert (vaa(near).item(), vaa(far).item()) == (0.5, 1)
+    assert vaa_star(near).item() == pytest.approx(0.5, abs=1e-12)
+    assert vaa_star(far).item() == pytest.approx(1 / (2 - 0.5e-4 / 1.51e-4), abs=1e-6)  # tanh takes away 1e-12
+
+
+def test_a_tolerance_below_the_dtypes_range_still_counts_each_state_once() -> None:
+    assert vaa(torch.arange(3.0)[:, None], 1e-50).item() == 1
 
 
 def test_a_distance_of_exactly_tol_is_apart() -> None:

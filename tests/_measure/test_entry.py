@@ -77,17 +77,30 @@ def _constant_input(generator: torch.Generator, rows: int) -> Tensor:
 
 
 def test_the_lowest_layer_alone_is_what_it_is_in_the_stack() -> None:
+    """After a few steps states still depend on the input: the lowest layer's is the network's."""
     torch.manual_seed(0)
-    module = nn.LSTM(1, 5, num_layers=3)
-    found = measure(module, torch.randn(7, 12, 1), horizon=300, generator=0)
-    alone = measure(_lowest(module), torch.randn(7, 12, 1), horizon=300, generator=0)
+    module, sequences = nn.LSTM(1, 5, num_layers=3).double(), torch.randn(7, 12, 1).double()
+    found = measure(module, sequences, horizon=5, generator=0)
+    alone = measure(_lowest(module), sequences, horizon=5, generator=0)
     assert [layer.name for layer in found.per_layer] == ["l0", "l1", "l2"]
-    assert alone.vaa == alone.per_layer[0].vaa
-    assert alone.residual == alone.per_layer[0].residual
+    for lowest in (found.per_layer[0], alone.per_layer[0]):
+        assert lowest.vaa == alone.vaa
+        # The same few operations, which may round in another order.
+        assert lowest.residual == pytest.approx(alone.residual, rel=1e-12)
+        assert lowest.trace.residual == pytest.approx(alone.trace.residual, rel=1e-12)
+
+
+def test_an_upper_layer_alone_has_an_input_of_its_own() -> None:
+    """Below it all is silent: in the stack it stays at zero, and alone its own input moves it."""
+    module = nn.RNN(1, 4, num_layers=2, bias=False, dtype=torch.float64)
+    nn.init.zeros_(module.get_parameter("weight_ih_l0"))
+    found = measure(module, torch.randn(5, 6, 1, dtype=torch.float64), horizon=2, generator=0)
+    assert found.residual == found.per_layer[0].residual == 0
+    assert found.per_layer[1].residual > 1e-3
 
 
 def _lowest(module: nn.LSTM) -> nn.LSTM:
-    lowest = nn.LSTM(1, 5)
+    lowest = nn.LSTM(1, 5, dtype=torch.float64)
     lowest.load_state_dict({name: value for name, value in module.state_dict().items() if name.endswith("l0")})
     return lowest
 
