@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from maps import Written, follow
+from problems import Written, follow
 from torch import Tensor
 
 from multistable._attractors.entry import _attractors, _time_constant

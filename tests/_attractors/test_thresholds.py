@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from maps import Written, follow
+from problems import Written, follow
 from torch import Tensor
 
 F64 = torch.float64

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from maps import Written
+from problems import Written
 from torch import Tensor, nn
 
 from multistable import warmup

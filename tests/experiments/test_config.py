@@ -165,7 +165,8 @@ def test_numbers_and_words(tmp_path: Path) -> None:
     text = "a: 1e-3\naa: 1.5e3\nb: 10_000\nc: 0\nd: -7\ne: 0.5\nf: '010'\ng: ${lr}\nh: ${\ni: ~\nj: 08\n"
     (tmp_path / "a.yaml").write_text(text)
     assert read_yaml(tmp_path / "a.yaml") == {
-        "a": 0.001, "aa": 1500.0, "b": 10_000, "c": 0, "d": -7, "e": 0.5, "f": "010", "g": "${lr}", "h": "${", "i": None, "j": "08"
+        "a": 0.001, "aa": 1500.0,
+        "b": 10_000, "c": 0, "d": -7, "e": 0.5, "f": "010", "g": "${lr}", "h": "${", "i": None, "j": "08"
     }  # fmt: skip
 
 
