@@ -12,6 +12,11 @@ settings.load_profile("multistable")
 torch.set_num_threads(1)
 
 
+def pytest_runtest_setup() -> None:
+    """Whatever a test draws from torch's global generator, it draws in every run and in any order of tests."""
+    torch.manual_seed(0)
+
+
 # Of a session, so that hypothesis takes it and the tests of a device run together.
 @pytest.fixture(scope="session", params=DEVICES, ids=str)
 def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:

@@ -34,11 +34,10 @@ TYPES: dict[str, tuple[Any, dict[str, Any]]] = {
     "brc": (BRC, {}),
     "nbrc": (NBRC, {}),
 }
-LAYERS: dict[str, Callable[..., Any]] = {}
-for _name, (_type, _options) in TYPES.items():
-    LAYERS[_name] = partial(_type, **_options)
-    # Halves of different sizes: equal ones hide what is taken for the other.
-    LAYERS[f"double {_name}"] = partial(DoubleLayer, _type, warm=0.3, **_options)
+LAYERS: dict[str, Callable[..., Any]] = {name: partial(kind, **options) for name, (kind, options) in TYPES.items()}
+# Of a type of torch with one state, of that with two, and of one of ours; halves of different sizes, since equal ones
+# hide what is taken for the other.
+LAYERS |= {f"double {name}": partial(DoubleLayer, TYPES[name][0], warm=0.3) for name in ("gru", "lstm", "brc")}
 
 Shape = tuple[int, bool]
 every_layer = pytest.mark.parametrize("kind", LAYERS)

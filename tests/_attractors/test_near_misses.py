@@ -43,6 +43,7 @@ def test_a_module_that_keeps_whatever_it_holds_remembers_nothing_for_certain(int
 
 @pytest.mark.parametrize("stretch", [1.0, 0.1])
 @pytest.mark.parametrize("shrinking", [0.1, 0.01])
+@pytest.mark.slow
 def test_a_focus_and_what_turns_around_it(stretch: float, shrinking: float) -> None:
     """Stable within a radius of 1; outside, states turn at a radius of 2 for ever, and Newton leads to the focus."""
 
@@ -61,6 +62,7 @@ def test_a_focus_and_what_turns_around_it(stretch: float, shrinking: float) -> N
         assert outcome.kinds[16:] == ("slow",) * 16 and outcome.roots[16:].eq(-1).all()
 
 
+@pytest.mark.slow
 def test_chaos_that_ends_is_not_chaos() -> None:
     """A tent map with a hole at its tip, from where states fall to -1: some live for 2,000 steps, none for 7,500."""
 

@@ -129,6 +129,7 @@ def token_batches() -> DataLoader[tuple[Tensor, Tensor]]:
 
 
 @pytest.mark.parametrize("training", [True, False])
+@pytest.mark.slow
 def test_a_model_on_ragged_tokens_with_nothing_but_its_lstm_changed(training: bool) -> None:
     torch.manual_seed(0)
     model = here(TokenClassifier()).train(training)

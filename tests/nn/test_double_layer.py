@@ -353,6 +353,7 @@ class TestModule:
 
     @pytest.mark.parametrize("layer_type", [BRC, nn.LSTM])
     @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor", "ignore:Dynamo does not know how to trace")
+    @pytest.mark.slow
     def test_compiled_with_packed_sequences(self, layer_type: Any) -> None:
         torch.compiler.reset()
         double = DoubleLayer(layer_type, I, H, num_layers=2, dropout=1e-9)

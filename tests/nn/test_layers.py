@@ -769,6 +769,7 @@ def test_backward_passes_inside_autocast(kind: Kind) -> None:
 
 @each
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.slow
 def test_compiled_layers_are_the_same(kind: Kind, training: bool) -> None:
     torch.compiler.reset()
     layer = make(kind, **options_of_all()).train(training)
