@@ -48,6 +48,15 @@ def test_a_few_states_apart_from_many_do_not_coincide() -> None:
     assert found.steps == 8
 
 
+def test_only_the_batch_after_one_that_collapsed_is_run_to_its_end() -> None:
+    """All sequences begin alike, so that prefixes of one step lead to one state, and whole sequences to many."""
+    torch.manual_seed(0)
+    sequences = SEQUENCES.clone()
+    sequences[0] = 1
+    history = warmup(nn.GRU(1, 4), sequences, steps=6, max_prefix=1, horizon=3, generator=0).history
+    assert [norm > 0 for norm in history.grad_norm] == [False, True] * 3
+
+
 def test_a_parameter_that_two_layers_share_is_trained_once() -> None:
     first, second = nn.GRU(1, 1), nn.GRU(1, 1)
     second.weight_hh_l0, second.bias_hh_l0 = first.weight_hh_l0, first.bias_hh_l0
@@ -144,7 +153,9 @@ def test_nine_tenths_of_the_target_will_do(
     history = WarmupHistory(("l0", "l1"), stars, (0.1,) * 30, ((1, 1),) * 30, (1.0,) * 30)
     found, message = _conclude(some_measure, after, history, 0.8)
     assert found == status
+    # States that move by less than `tol` in a step, here 1e-4, are as good as at rest.
     assert ("states still move by up to 1.1e-04 a step" in message) == (moves and status == "reached")
+    assert ("still move" in message) == (moves and status == "reached")
     assert ("merge later" in message) == (vaa == 0.71) and ("'l1'" in message) == (lowest == 0.71)
 
 
@@ -186,3 +197,8 @@ def test_stacks_that_share_a_batch_are_warmed_up_together() -> None:
     (first, second), *_ = result.history.vaa_star
     assert first != second
     assert result.history.loss[0] == pytest.approx(((first - 0.95) ** 2 + (second - 0.95) ** 2) / 2)
+
+
+def test_an_objective_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match=r"^objective must be 'vaa_star' or 'contraction', got 'vaa'$"):
+        warmup(nn.GRU(1, 3), SEQUENCES, objective="vaa")  # type: ignore[arg-type]
