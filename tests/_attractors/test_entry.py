@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from multistable import Attractors, attractors, init, measure
+from multistable.dynamics import register, registry
 from multistable.nn import BRC, DoubleLayer
 
 
@@ -183,3 +184,21 @@ def test_states_that_overflow_say_so() -> None:
         rnn.weight_ih_l0.fill_(1.0)
     with pytest.raises(FloatingPointError, match="states of l0 are no longer finite after .* steps under a constant"):
         attractors(rnn, torch.rand(3, 5, 1), generator=1)
+
+
+def test_a_registered_step_receives_an_input_for_each_state() -> None:
+    """As it does from `measure`, so that a step may put the state and the input side by side."""
+
+    class Leaky(nn.Module):
+        input_size, hidden_size = 1, 2
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix = nn.Linear(3, 2)
+
+    register(Leaky, lambda cell, s, u: 0.5 * s + 0.1 * cell.mix(torch.cat([u, s], -1)).tanh(), layout="step")
+    try:
+        found = attractors(Leaky(), torch.randn(9, 8, 1), horizon=128, generator=0)
+    finally:
+        del registry._ADAPTERS[Leaky]
+    assert found.count == 1 and found.shares["equilibrium"] == 1

@@ -84,7 +84,14 @@ def test_a_network_of_one_layer_is_that_layer_and_one_of_two_is_not(look: Look) 
     (["l0", "l7"], ValueError, r"^layers must name recurrent layers \('l0', 'l1'\), got 'l7'$"),
     ("l", ValueError, r"^layers must name recurrent layers \('l0', 'l1'\), got 'l'$"),
     ([0], TypeError, "^layers must hold names, got int$"),
+    (3, TypeError, "^layers must hold names, got int$"),
 ])  # fmt: skip
 def test_what_is_no_layer(call: Callable[..., Any], layers: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(nn.GRU(2, 4, num_layers=2), INPUTS, layers=layers)
+
+
+def test_a_wrong_name_beside_a_module_that_can_not_be_looked_at() -> None:
+    known = "'encoder.l0', 'encoder.l1', 'unused.l0', 'rounded.l0', 'normed'"
+    with pytest.raises(ValueError, match=rf"^layers must name recurrent layers \({known}\), got 'coder'$"):
+        measure(Encoder(), INPUTS, layers=["coder"])

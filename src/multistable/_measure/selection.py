@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from multistable._measure.inputs import batches, received
 from multistable._measure.reach import reach_many
 from multistable._utils.restore import undisturbed
-from multistable.dynamics import Dynamics, Sequences, Stack, dynamics, recurrent_modules
+from multistable.dynamics import Adapter, Dynamics, Sequences, Stack, recurrent_modules
 
 __all__ = ["Selection", "select"]
 
@@ -91,6 +91,8 @@ def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
     if layers is None:
         stacks = [Stack(*one) for one in found]
         return Selection(module, stacks, []).whole()
+    if not isinstance(layers, Iterable):
+        raise TypeError(f"layers must hold names, got {type(layers).__name__}")
     names = [layers] if isinstance(layers, str) else list(layers)
     if not names:
         raise ValueError("layers must name at least one layer, got none")
@@ -101,10 +103,19 @@ def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
     parts = [part for stack in stacks for part in stack.parts]
     for name in names:
         if not any(_lies_under(part.name, name) for part in parts):
-            known = ", ".join(repr(part.name) for part in dynamics(module))
+            known = ", ".join(repr(one) for one in _known(found))
             raise ValueError(f"layers must name recurrent layers ({known}), got {name!r}")
     chosen = [part for part in parts if any(_lies_under(part.name, name) for name in names)]
     return Selection(module, stacks, []).only(chosen)
+
+
+def _known(found: Iterable[tuple[str, nn.Module, Adapter]]) -> Iterator[str]:
+    """The names of all layers, and of modules whose layers can't be looked at."""
+    for name, module, adapter in found:
+        try:
+            yield from (part.name for part in Stack(name, module, adapter).parts)
+        except (TypeError, ValueError):
+            yield name
 
 
 def _may_hold(module: str, layer: str) -> bool:

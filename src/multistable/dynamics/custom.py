@@ -33,7 +33,7 @@ class CustomDynamics(Dynamics):
         return list(self.module.parameters())
 
     def step(self, s: Tensor, u: Tensor) -> Tensor:
-        new = self._step(self.module, s, u)
+        new = self._step(self.module, s, u.expand(len(s), -1))  # what is held is one input for all states
         kind = type(self.module).__name__
         if not isinstance(new, Tensor):
             raise TypeError(f"step of {kind} must return a tensor, got {type(new).__name__}")
