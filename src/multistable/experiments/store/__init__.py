@@ -1,6 +1,6 @@
 """The folder of a run: files that are whole at any moment, and what is read back from them, checked."""
 
-from multistable.experiments.store.finished import finished, read_metrics, read_summary
+from multistable.experiments.store._finished import finished, read_metrics, read_summary
 from multistable.experiments.store.folder import (
     CHECKPOINT,
     CONFIG,
