@@ -1,16 +1,16 @@
 """`Dynamics` of the layers in `multistable.nn`, on their own recurrences."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.dynamics._of_direction import DirectionDynamics
+from multistable.nn._directions import Weights
 from multistable.nn._layer import RecurrentLayer
 
 __all__ = ["LayerDynamics"]
 
 
 class LayerDynamics(DirectionDynamics):
-    """One layer and direction of `MGU`, `BRC` or `NBRC`."""
+    """One layer and direction of `GRU`, `LSTM`, `MGU`, `BRC` or `NBRC`. The state of an LSTM is h and c."""
 
     module: RecurrentLayer
 
@@ -18,22 +18,28 @@ class LayerDynamics(DirectionDynamics):
         kind = type(self.module).__name__
         return f"{kind}Dynamics({self.name!r}, input_size={self.input_size}, state_size={self.state_size})"
 
+    def _state_size(self, weights: Weights) -> int:
+        return self.module.recurrence.parts * weights.hh.shape[1]
+
     def step(self, s: Tensor, u: Tensor) -> Tensor:
-        w = self.weights()
-        return self.module.recurrence.step(F.linear(u, w.ih, w.bias), s, w.hh)
+        recurrence, (weight_ih, weight_hh, bias) = self.module.recurrence, self._given()
+        return recurrence.step(recurrence.drive(u, weight_ih, bias), s, weight_hh, self.module.hardness)
 
     def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        w = self.weights()
-        return self.module.recurrence(inputs, s, w.ih, w.hh, w.bias, None)
+        return self.module.recurrence(inputs, s, *self._given(), None, self.module.hardness)
 
     def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
-        w = self.weights()
-        outputs, _ = self.module.recurrence(rows, self.zero_state(int(batch_sizes[0])), w.ih, w.hh, w.bias, batch_sizes)
+        zero = self.zero_state(int(batch_sizes[0]))
+        outputs, _ = self.module.recurrence(rows, zero, *self._given(), batch_sizes, self.module.hardness)
         return outputs
 
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         # W_ih u + b is the same at every step: it is computed once and enters as the bias, beside an input of zero.
-        w = self.weights()
-        drive = F.linear(u, w.ih, w.bias)
-        nothing, no_weight = u.new_zeros(steps, len(s), 1), drive.new_zeros(len(drive), 1)
-        return self.module.recurrence(nothing, s, no_weight, w.hh, drive, None)
+        recurrence, (weight_ih, weight_hh, bias) = self.module.recurrence, self._given()
+        drive = recurrence.drive(u, weight_ih, bias)
+        nothing, no_weight = u.new_zeros(steps, len(s), 1), drive.new_zeros(len(weight_ih), 1)
+        return recurrence(nothing, s, no_weight, weight_hh, drive, None, self.module.hardness)
+
+    def _given(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The weights as the recurrence takes them."""
+        return self.module.as_given(self.weights())

@@ -14,7 +14,7 @@ from multistable.dynamics.custom import CustomDynamics, Layout, read_custom_call
 from multistable.dynamics.layers import LayerDynamics
 from multistable.dynamics.stack import Stack
 from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDynamics
-from multistable.nn import BRC, MGU, NBRC, DoubleLayer
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
 from multistable.nn._directions import Direction, directions_of
 
 __all__ = ["adapter_of", "dynamics", "recurrent_modules", "register", "stacks"]
@@ -188,6 +188,6 @@ for _layer_type, _kind in ((nn.RNN, RNNDynamics), (nn.GRU, GRUDynamics), (nn.LST
     _register_directions(_layer_type, _kind, read_layer_call)
 for _cell_type, _kind in ((nn.RNNCell, RNNDynamics), (nn.GRUCell, GRUDynamics), (nn.LSTMCell, LSTMDynamics)):
     _register_directions(_cell_type, _kind, read_cell_call)
-for _own_type in (MGU, BRC, NBRC):
+for _own_type in (GRU, LSTM, MGU, BRC, NBRC):
     _register_directions(_own_type, LayerDynamics, read_layer_call)
 _ADAPTERS[DoubleLayer] = Adapter(_double_layers, read_double_call, "hx", is_cell=False)

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+import multistable.nn
 from multistable.nn import DoubleLayer
 from multistable.nn._directions import Direction, directions_of
 
@@ -12,8 +13,8 @@ __all__ = ["GRU", "LSTM", "RNN", "Module", "find_layers", "with_biases", "with_n
 
 Module = TypeVar("Module", bound=nn.Module)
 
-LSTM = (nn.LSTM, nn.LSTMCell)
-GRU = (nn.GRU, nn.GRUCell)
+LSTM = (nn.LSTM, nn.LSTMCell, multistable.nn.LSTM)
+GRU = (nn.GRU, nn.GRUCell, multistable.nn.GRU)
 RNN = (nn.RNN, nn.RNNCell)
 
 

@@ -5,6 +5,7 @@ import torch
 from multistable._utils.checks import check_positive
 from multistable.init._draw import Draw
 from multistable.init._layers import GRU, LSTM, Module, find_layers, with_biases, zero
+from multistable.nn import BRC, MGU, NBRC
 
 __all__ = ["chrono_"]
 
@@ -14,19 +15,20 @@ def chrono_(
 ) -> Module:
     """Draw biases for memories of up to `t_max` steps: chrono (Tallec and Ollivier 2018, arXiv:1804.11188).
 
-    LSTM: the forget gate's bias is log u with u ~ U(1, t_max - 1), the input gate's is its negative. GRU: the update
-    gate's bias, which in torch keeps the state, is log u. All other biases are zero, and weights stay as they are.
+    LSTM: the forget gate's bias is log u with u ~ U(1, t_max - 1), the input gate's is its negative. GRU, BRC and nBRC:
+    the bias of the gate that keeps the state (torch's update gate, and c) is log u; MGU: that of the gate that takes
+    the new one is -log u. All other biases are zero, and weights stay as they are.
 
     Args:
-        module: an LSTM or a GRU, with biases.
+        module: an LSTM, GRU, `MGU`, `BRC` or `NBRC`, with biases.
         t_max: the longest time to bridge, in steps, 2 or more.
-        doubled: torch's layers have two biases for each gate, which add up. By default one is set and the other is
+        doubled: LSTMs and GRUs have two biases for each gate, which add up. By default one is set and the other is
             zero; with `doubled` both are set, so that their sum is twice what it should be, as in the published code
-            of Lambrechts et al. 2023.
+            of Lambrechts et al. 2023. The other cells have one.
         generator: draws u.
 
     Raises:
-        TypeError: `module` is no LSTM or GRU, or `t_max` no number.
+        TypeError: `module` has no such gates, or `t_max` no number.
         ValueError: `module` has no biases, or `t_max` is below 2.
 
     Examples:
@@ -39,16 +41,20 @@ def chrono_(
     t_max = check_positive("t_max", t_max)
     if t_max < 2:
         raise ValueError(f"t_max must be at least 2, got {t_max}")
-    layers = with_biases("chrono_", find_layers("chrono_", module, (*LSTM, *GRU)))
+    layers = with_biases("chrono_", find_layers("chrono_", module, (*LSTM, *GRU, MGU, BRC, NBRC)))
     draw = Draw(generator)
     for layer in layers:
-        zero(layer.biases())
-        first, second = layer.gates("bias_ih"), layer.gates("bias_hh")
-        draw.uniform([first[1]], 1, t_max - 1)
-        first[1].log_()
+        biases = layer.biases()
+        zero(biases)
+        gates = biases[0].split(layer.hidden_size)
+        keeping = gates[1 if len(biases) == 2 else 0]
+        draw.uniform([keeping], 1, t_max - 1)
+        keeping.log_()
         if isinstance(layer.module, LSTM):
-            first[0].copy_(-first[1])
+            gates[0].copy_(-keeping)
+        if isinstance(layer.module, MGU):
+            keeping.neg_()
         if doubled:
-            for one, other in zip(first, second, strict=True):
-                other.copy_(one)
+            for other in biases[1:]:
+                other.copy_(biases[0])
     return module

@@ -1,6 +1,7 @@
-"""Recurrent layers to use in place of torch's: `MGU`, `BRC` and `NBRC`, and any layer type doubled.
+"""Recurrent layers to use in place of torch's: `GRU`, `LSTM`, `MGU`, `BRC` and `NBRC`, and any layer type doubled.
 
-They take `nn.GRU`'s arguments, inputs and states, and train faster than it on a CPU, without a compiler.
+They take the arguments, inputs and states of torch's layers, without a compiler, and their gates can be hard: then they
+keep a value to the bit.
 
 Examples:
     >>> import torch
@@ -12,8 +13,23 @@ Examples:
 """
 
 from multistable.nn.brc import BRC
+from multistable.nn.conversion import convert, revert
 from multistable.nn.double_layer import DoubleLayer
+from multistable.nn.gru import GRU
+from multistable.nn.hardening import Hardening, set_hardness
+from multistable.nn.lstm import LSTM
 from multistable.nn.mgu import MGU
 from multistable.nn.nbrc import NBRC
 
-__all__ = ["BRC", "MGU", "NBRC", "DoubleLayer"]
+__all__ = [
+    "BRC",
+    "GRU",
+    "LSTM",
+    "MGU",
+    "NBRC",
+    "DoubleLayer",
+    "Hardening",
+    "convert",
+    "revert",
+    "set_hardness",
+]

@@ -1,11 +1,12 @@
-"""The call of a recurrent layer, read and answered as `nn.GRU` does."""
+"""The call of a recurrent layer, read and answered as torch's layers do."""
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["Call", "TensorOrPacked"]
+__all__ = ["Call", "State", "TensorOrPacked"]
 
+State = Tensor | tuple[Tensor, ...]
 TensorOrPacked = Tensor | PackedSequence
 
 
@@ -18,23 +19,25 @@ class Call:
         kind: the layer's name in messages.
         input_size: I, features of an input.
         state_shape: (num_layers * directions, H).
+        state_parts: how many tensors make up the states: two for an LSTM.
         batch_first: as of the layer.
         like: a weight, whose dtype and device inputs and states must have.
 
     Attributes:
         data: (T, B, I), or the rows of a `PackedSequence`, (N, I).
         batch_sizes: how many rows each step has, for a `PackedSequence`.
-        h: the states to start from, one (B, H) for each layer and direction, sorted as the sequences.
+        h: the states to start from, one (B, parts * H) for each layer and direction, sorted as the sequences.
     """
 
     def __init__(
         self,
         input: TensorOrPacked,
-        hx: Tensor | None,
+        hx: State | None,
         *,
         kind: str,
         input_size: int,
         state_shape: tuple[int, int],
+        state_parts: int = 1,
         batch_first: bool,
         like: Tensor,
     ) -> None:
@@ -65,13 +68,22 @@ class Call:
             )
         self.data = _match("input", data, like)
         self.batch_sizes = None if self.packed is None else self.packed.batch_sizes
+        self.state_parts = state_parts
         self.h = self._first_states(hx, (state_shape[0], batch, state_shape[1]), kind, like)
 
     def _first_states(
-        self, hx: Tensor | None, expected: tuple[int, int, int], kind: str, like: Tensor
+        self, hx: State | None, expected: tuple[int, int, int], kind: str, like: Tensor
     ) -> tuple[Tensor, ...]:
         if hx is None:
-            return like.new_zeros(expected).unbind()
+            return like.new_zeros(*expected[:2], self.state_parts * expected[2]).unbind()
+        if self.state_parts == 1:
+            return self._first_state(hx, expected, kind, like).unbind()
+        if not isinstance(hx, (tuple, list)) or len(hx) != self.state_parts:
+            given = f"{len(hx)} values" if isinstance(hx, (tuple, list)) else type(hx).__name__
+            raise TypeError(f"{kind}: Expected hx to be a tuple of {self.state_parts} tensors, got {given}")
+        return torch.cat([self._first_state(one, expected, kind, like) for one in hx], -1).unbind()
+
+    def _first_state(self, hx: State, expected: tuple[int, int, int], kind: str, like: Tensor) -> Tensor:
         if not isinstance(hx, Tensor):
             raise TypeError(f"{kind}: Expected hx to be a tensor, got {type(hx).__name__}")
         rank = 3 if self.is_batched else 2
@@ -83,7 +95,7 @@ class Call:
             raise RuntimeError(f"{kind}: Expected hidden size {expected}, got {list(hx.shape)}")
         if self.packed is not None and self.packed.sorted_indices is not None:
             hx = hx.index_select(1, self.packed.sorted_indices)
-        return _match("hx", hx, like).unbind()
+        return _match("hx", hx, like)
 
     def turn(self, data: Tensor) -> Tensor:
         """Reverse each sequence."""
@@ -101,8 +113,13 @@ class Call:
             return data.squeeze(1)
         return data.transpose(0, 1) if self.batch_first else data
 
-    def unsort(self, h: Tensor) -> Tensor:
-        """Last states in the order in which the sequences came."""
+    def states(self, lasts: Tensor) -> State:
+        """Last states (num_layers * directions, B, parts * H) in the form and the order in which they are expected."""
+        if self.state_parts == 1:
+            return self._unsort(lasts)
+        return tuple(self._unsort(one).contiguous() for one in lasts.chunk(self.state_parts, -1))
+
+    def _unsort(self, h: Tensor) -> Tensor:
         if self.packed is not None and self.packed.unsorted_indices is not None:
             return h.index_select(1, self.packed.unsorted_indices)
         return h if self.is_batched else h.squeeze(1)

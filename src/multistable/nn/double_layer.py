@@ -8,12 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from multistable.nn._call import TensorOrPacked
+from multistable.nn._call import State, TensorOrPacked
 from multistable.nn._layer import RecurrentLayer, check_dropout, check_flag, check_size
+from multistable.nn.lstm import LSTM
 
 __all__ = ["DoubleLayer"]
-
-State = Tensor | tuple[Tensor, ...]
 
 
 class DoubleLayer(nn.Module):
@@ -24,13 +23,13 @@ class DoubleLayer(nn.Module):
     warmup; the second keeps the precision that a warmup can cost. Called as torch's layer types are.
 
     Args:
-        layer_type: `nn.RNN`, `nn.GRU`, `nn.LSTM`, `MGU`, `BRC` or `NBRC`.
+        layer_type: torch's `nn.RNN`, `nn.GRU` or `nn.LSTM`, or `GRU`, `LSTM`, `MGU`, `BRC` or `NBRC`.
         input_size: I, features of an input.
         hidden_size: H, hidden units of both parts together.
         num_layers: layers on top of each other.
         warm: the first part's share of the hidden units, in (0, 1); rounded to whole units, at least one in each part.
         **kwargs: any other argument of `layer_type` (`bias`, `batch_first`, `dropout`, `bidirectional`, `device`,
-            `dtype`, `nonlinearity`), but for `proj_size`.
+            `dtype`, `nonlinearity`, `hardness`), but for `proj_size`.
 
     Attributes:
         first: the first part of each layer, as single layers of `layer_type`.
@@ -140,7 +139,7 @@ class DoubleLayer(nn.Module):
         """Raise unless `hx` is what the layer type takes with `input`; a wrong `input` is left to the parts."""
         if hx is None or not isinstance(input, Tensor | PackedSequence):
             return
-        count = 2 if issubclass(self.layer_type, nn.LSTM) else 1
+        count = 2 if issubclass(self.layer_type, (nn.LSTM, LSTM)) else 1
         given = [hx] if isinstance(hx, Tensor) else list(hx) if isinstance(hx, (tuple, list)) else []
         if (
             isinstance(hx, Tensor) != (count == 1)

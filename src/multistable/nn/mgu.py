@@ -26,10 +26,13 @@ class MGU(RecurrentLayer):
         bidirectional: whether a second layer beside each reads from the end.
         device: where the parameters lie.
         dtype: the parameters' type.
+        hardness: of the gate f, through which a unit is kept: clamp((1 + 2 hardness) sigmoid(x) - hardness, 0, 1),
+            which is the sigmoid at 0. A buffer, which `Hardening` raises in training; a state dict carries it where it
+            is not 0.
 
     Raises:
-        TypeError: a size is no int, or a flag no bool.
-        ValueError: a size is not above zero, or `dropout` not in [0, 1].
+        TypeError: a size is no int, a flag no bool, or `hardness` no number.
+        ValueError: a size is not above zero, `dropout` not in [0, 1], or `hardness` negative or not finite.
 
     Examples:
         >>> import torch

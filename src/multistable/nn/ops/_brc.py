@@ -4,24 +4,26 @@
     a = 1 + tanh(U_a x + w_a * h + b_a)
     h' = c * h + (1 - c) * tanh(U_h x + a * h + b_h)
 
-The gates are stacked in the order c, a, h; `weight_hh` (2, H) holds w_c and w_a.
+The gates are stacked in the order c, a, h; `weight_hh` (2, H) holds w_c and w_a. Where c is 1, a unit is kept: c is
+the gate that can be hard.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multistable.nn.ops._hard import Hardness, gate, harden_, slope
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["brc", "brc_reference", "brc_step"]
 
 
-def brc_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
+def brc_step(drive: Tensor, h: Tensor, weight_hh: Tensor, hardness: Hardness = 0.0) -> Tensor:
     """One step, drive (B, 3 H), h (B, H), weight_hh (2, H) -> (B, H)."""
     drive_c, drive_a, drive_h = drive.chunk(3, -1)
     w_c, w_a = weight_hh
-    c = (drive_c + w_c * h).sigmoid()
+    c = gate(drive_c + w_c * h, hardness)
     a = 1 + (drive_a + w_a * h).tanh()
     after: Tensor = c * h + (1 - c) * (drive_h + a * h).tanh()
     return after
@@ -29,7 +31,7 @@ def brc_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
 
 def _forward(given: Given) -> Tensor:
     """Fill the states (N, H); the gates (N, 3, H): c, a / 2 and the candidate."""
-    inputs, h, weight_ih, weight_hh, bias, sizes, states = given
+    inputs, h, _, weight_ih, weight_hh, bias, hardness, sizes, states, _ = given
     # a = 1 + tanh(z) = 2 sigmoid(2 z), so that with z doubled one sigmoid serves both gates.
     twice_a = weight_ih.new_tensor([1, 2, 1])[:, None].expand(3, h.shape[1])
     weight_hh = weight_hh * twice_a[:2]
@@ -40,6 +42,7 @@ def _forward(given: Given) -> Tensor:
         if len(h) != len(after):
             h = h[: len(after)]
         c_and_a.addcmul_(weight_hh, h[:, None]).sigmoid_()
+        harden_(c, hardness)
         candidate.addcmul_(half_a, h, value=2).tanh_()
         h = torch.lerp(candidate, h, c, out=after)
     return gates
@@ -52,7 +55,7 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     # Derivatives of h' by each gate before its nonlinearity, and from these by h.
     keep = 1 - c
     torch.addcmul(keep, keep, candidate.square(), value=-1, out=by_candidate)
-    torch.mul(c * keep, h - candidate, out=by_c)
+    torch.mul(slope(c, chunk.hardness), h - candidate, out=by_c)
     torch.mul(half_a - half_a.square(), h, out=by_a).mul_(by_candidate).mul_(4)
     by_h = torch.addcmul(c, by_candidate, half_a, value=2)
     by_h.addcmul_(by_c, weight_hh[0]).addcmul_(by_a, weight_hh[1])

@@ -4,37 +4,39 @@
     h~ = tanh(W_h x + U_h (f * h) + b_h)
     h' = (1 - f) * h + f * h~
 
-The gates are stacked in the order f, h; `weight_hh` (2 H, H) holds U_f and U_h.
+The gates are stacked in the order f, h; `weight_hh` (2 H, H) holds U_f and U_h. Where f is 0, a unit is kept: f is the
+gate that can be hard.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multistable.nn.ops._hard import Hardness, gate, harden_, slope
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["mgu", "mgu_reference", "mgu_step"]
 
 
-def mgu_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
+def mgu_step(drive: Tensor, h: Tensor, weight_hh: Tensor, hardness: Hardness = 0.0) -> Tensor:
     """One step, drive (B, 2 H), h (B, H), weight_hh (2 H, H) -> (B, H)."""
     drive_f, drive_h = drive.chunk(2, -1)
     u_f, u_h = weight_hh.chunk(2)
-    f = (drive_f + F.linear(h, u_f)).sigmoid()
+    f = gate(drive_f + F.linear(h, u_f), hardness)
     return (1 - f) * h + f * (drive_h + F.linear(f * h, u_h)).tanh()
 
 
 def _forward(given: Given) -> Tensor:
     """Fill the states (N, H); the gates (N, 2, H): f and the candidate."""
-    inputs, h, weight_ih, weight_hh, bias, sizes, states = given
+    inputs, h, _, weight_ih, weight_hh, bias, hardness, sizes, states, _ = given
     gates = F.linear(inputs, weight_ih, bias)
     u_f, u_h = weight_hh.t().chunk(2, 1)
     steps = (part.split(sizes) for part in (*gates.chunk(2, 1), states))
     for f, candidate, after in zip(*steps, strict=True):
         if len(h) != len(after):
             h = h[: len(after)]
-        f.addmm_(h, u_f).sigmoid_()
+        harden_(f.addmm_(h, u_f).sigmoid_(), hardness)
         candidate.addmm_(f * h, u_h).tanh_()
         h = torch.lerp(h, candidate, f, out=after)
     return gates.view(-1, 2, h.shape[1])
@@ -48,8 +50,8 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     # Derivatives of h' by the candidate before its nonlinearity, and by f before its own directly and through f * h.
     keep = 1 - f
     by_candidate = torch.addcmul(f, f, candidate.square(), value=-1)
-    slope = f * keep
-    by_f, through_f = slope * (candidate - h), slope * h
+    steepness = slope(f, chunk.hardness)
+    by_f, through_f = steepness * (candidate - h), steepness * h
     parts = chunk.split(f, keep, by_candidate, by_f, through_f, grad_f, grad_candidate)
     for (
         f_now,

@@ -4,31 +4,33 @@
     a = 1 + tanh(U_a x + W_a h + b_a)
     h' = c * h + (1 - c) * tanh(U_h x + a * h + b_h)
 
-The gates are stacked in the order c, a, h; `weight_hh` (2 H, H) holds W_c and W_a.
+The gates are stacked in the order c, a, h; `weight_hh` (2 H, H) holds W_c and W_a. Where c is 1, a unit is kept:
+c is the gate that can be hard.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multistable.nn.ops._hard import Hardness, gate, harden_, slope
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["nbrc", "nbrc_reference", "nbrc_step"]
 
 
-def nbrc_step(drive: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
+def nbrc_step(drive: Tensor, h: Tensor, weight_hh: Tensor, hardness: Hardness = 0.0) -> Tensor:
     """One step, drive (B, 3 H), h (B, H), weight_hh (2 H, H) -> (B, H)."""
     drive_c, drive_a, drive_h = drive.chunk(3, -1)
     by_h_c, by_h_a = F.linear(h, weight_hh).chunk(2, -1)
-    c = (drive_c + by_h_c).sigmoid()
+    c = gate(drive_c + by_h_c, hardness)
     a = 1 + (drive_a + by_h_a).tanh()
     return c * h + (1 - c) * (drive_h + a * h).tanh()
 
 
 def _forward(given: Given) -> Tensor:
     """Fill the states (N, H); the gates (N, 3, H): c, a / 2 and the candidate."""
-    inputs, h, weight_ih, weight_hh, bias, sizes, states = given
+    inputs, h, _, weight_ih, weight_hh, bias, hardness, sizes, states, _ = given
     hidden_size = h.shape[1]
     # a = 1 + tanh(z) = 2 sigmoid(2 z), so that with z doubled one sigmoid serves both gates.
     twice_a = weight_ih.new_tensor([1, 2, 1]).repeat_interleave(hidden_size)[:, None]
@@ -41,6 +43,7 @@ def _forward(given: Given) -> Tensor:
         if len(h) != len(after):
             h = h[: len(after)]
         c_and_a.addmm_(h, recurrent).sigmoid_()
+        harden_(c, hardness)
         candidate.addcmul_(half_a, h, value=2).tanh_()
         h = torch.lerp(candidate, h, c, out=after)
     return gates.view(-1, 3, hidden_size)
@@ -53,7 +56,7 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     # Derivatives of h' by each gate before its nonlinearity, and by h with the gates c and a as they are.
     keep = 1 - c
     by_candidate = torch.addcmul(keep, keep, candidate.square(), value=-1)
-    torch.mul(c * keep, h - candidate, out=by_gates[:, 0])
+    torch.mul(slope(c, chunk.hardness), h - candidate, out=by_gates[:, 0])
     torch.mul(half_a - half_a.square(), h, out=by_gates[:, 1]).mul_(by_candidate).mul_(4)
     by_h = torch.addcmul(c, by_candidate, half_a, value=2)
     for by_gates_now, by_h_now, grads_now, flat, after, earlier in chunk.split(

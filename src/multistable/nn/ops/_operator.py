@@ -8,39 +8,44 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
+from multistable.nn.ops._hard import value_of
 from multistable.nn.ops._rows import chunks, last_rows, step_sizes, with_gradients
 from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["Backward", "Forward", "Run", "as_operator"]
 
-Run = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None], tuple[Tensor, Tensor]]
+Run = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None], tuple[Tensor, Tensor]]
 Forward = Callable[[Given], Tensor]
 Backward = Callable[[Steps, Tensor], tuple[Tensor, Tensor]]
 
 _SCHEMA = (
-    "(Tensor inputs, Tensor h, Tensor weight_ih, Tensor weight_hh, Tensor? bias, Tensor? batch_sizes) "
-    "-> (Tensor, Tensor, Tensor)"
+    "(Tensor inputs, Tensor h, Tensor weight_ih, Tensor weight_hh, Tensor? bias, Tensor? batch_sizes, "
+    "Tensor? hardness) -> (Tensor, Tensor, Tensor, Tensor)"
 )
 _BACKWARD_SCHEMA = (
-    "(Tensor? grad_states, Tensor? grad_last, Tensor gates, Tensor states, Tensor inputs, Tensor h, Tensor weight_ih, "
-    "Tensor weight_hh, Tensor? batch_sizes, bool of_inputs, bool of_weight_ih) "
+    "(Tensor? grad_states, Tensor? grad_last, Tensor gates, Tensor states, Tensor inners, Tensor inputs, Tensor h, "
+    "Tensor weight_ih, Tensor weight_hh, Tensor? batch_sizes, Tensor? hardness, bool of_inputs, bool of_weight_ih) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 
 
-def as_operator(name: str, forward: Forward, backward: Backward) -> Run:
+def as_operator(name: str, gates: int, forward: Forward, backward: Backward) -> Run:
     """Make a recurrence known to torch as the operator `multistable::<name>`; `Recurrence` says what the parts are.
 
     An operator is one node for `torch.compile` and `torch.export`, which would otherwise unroll its loop over time.
-    `torch.func` does not differentiate operators, but it does functions of autograd: so the recurrence is both.
+    `torch.func` does not differentiate operators, but it does functions of autograd: so the recurrence is both. `gates`
+    is how many of them the passes hand on, each (N, H).
     """
     scan = custom_op(f"multistable::{name}", partial(_scan, forward), mutates_args=(), schema=_SCHEMA)
     scan_backward = custom_op(
-        f"multistable::{name}_backward", partial(_scan_backward, backward), mutates_args=(), schema=_BACKWARD_SCHEMA
+        f"multistable::{name}_backward",
+        partial(_scan_backward, gates, backward),
+        mutates_args=(),
+        schema=_BACKWARD_SCHEMA,
     )
     no_second = partial(_refuse, name, "second derivative")
-    scan.register_fake(_shapes)
-    scan_backward.register_fake(_backward_shapes)
+    scan.register_fake(partial(_shapes, gates))
+    scan_backward.register_fake(partial(_backward_shapes, gates))
     scan.register_autograd(partial(_differentiate, scan_backward), setup_context=_keep)
     scan_backward.register_autograd(no_second)
     scan.register_vmap(partial(_one_by_one, scan))
@@ -59,11 +64,9 @@ def as_operator(name: str, forward: Forward, backward: Backward) -> Run:
         backward = staticmethod(partial(_differentiate, BackwardFunction.apply))
         jvp = staticmethod(partial(_refuse, name, "forward-mode derivative"))
 
-    def run(
-        inputs: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None, batch_sizes: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def run(*given: Tensor | None) -> tuple[Tensor, Tensor]:
         apply: Any = scan if torch.compiler.is_compiling() else Function.apply
-        states, last, _ = apply(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
+        states, last, _, _ = apply(*given)
         return states, last
 
     return run
@@ -77,61 +80,111 @@ def _scan(
     weight_hh: Tensor,
     bias: Tensor | None,
     batch_sizes: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The states after each step, the last state of each sequence, and the gates."""
-    sizes = step_sizes(inputs, batch_sizes)
-    states = inputs.new_empty(*inputs.shape[:-1], h.shape[1])
-    rows = states.flatten(0, -2)
+    hardness: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """h after each step, the last state of each sequence, the gates, and the rest of the state after each step."""
+    sizes, hidden_size = step_sizes(inputs, batch_sizes), weight_hh.shape[1]
+    start, inner = h[:, :hidden_size], h[:, hidden_size:]
+    states = inputs.new_empty(*inputs.shape[:-1], hidden_size)
+    rows, input_rows = states.flatten(0, -2), inputs.flatten(0, -2)
+    inners = rows.new_empty(len(rows), inner.shape[1])
     with torch.autocast(inputs.device.type, enabled=False):
-        gates = forward(Given(inputs.flatten(0, -2), h, weight_ih, weight_hh, bias, sizes, rows))
-    return states, rows[last_rows(sizes, rows.device)], gates
+        gates = forward(
+            Given(input_rows, start, inner, weight_ih, weight_hh, bias, value_of(hardness), sizes, rows, inners)
+        )
+    at_end = last_rows(sizes, rows.device)
+    return states, torch.cat([rows[at_end], inners[at_end]], 1), gates, inners
 
 
 def _shapes(
-    inputs: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor | None, batch_sizes: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
+    gates: int,
+    inputs: Tensor,
+    h: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias: Tensor | None,
+    batch_sizes: Tensor | None,
+    hardness: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Results of the shapes that `_scan` has."""
-    hidden_size = h.shape[1]
+    hidden_size, rows = weight_hh.shape[1], inputs.flatten(0, -2).shape[0]
     states = inputs.new_empty(*inputs.shape[:-1], hidden_size)
-    gates = inputs.new_empty(inputs.flatten(0, -2).shape[0], weight_ih.shape[0] // hidden_size, hidden_size)
-    return states, h.new_empty(h.shape), gates
+    of_gates = inputs.new_empty(rows, gates, hidden_size)
+    return states, h.new_empty(h.shape), of_gates, inputs.new_empty(rows, h.shape[1] - hidden_size)
 
 
 def _scan_backward(
+    gate_count: int,
     backward: Backward,
     grad_states: Tensor | None,
     grad_last: Tensor | None,
     gates: Tensor,
     states: Tensor,
+    inners: Tensor,
     inputs: Tensor,
     h: Tensor,
     weight_ih: Tensor,
     weight_hh: Tensor,
     batch_sizes: Tensor | None,
+    hardness: Tensor | None,
     of_inputs: bool,
     of_weight_ih: bool,
 ) -> tuple[Tensor, ...]:
     """The gradients of inputs, h, weight_ih, weight_hh and bias; empty where they are not asked for."""
     results = _backward_shapes(
-        grad_states, grad_last, gates, states, inputs, h, weight_ih, weight_hh, batch_sizes, of_inputs, of_weight_ih
+        gate_count,
+        grad_states,
+        grad_last,
+        gates,
+        states,
+        inners,
+        inputs,
+        h,
+        weight_ih,
+        weight_hh,
+        batch_sizes,
+        hardness,
+        of_inputs,
+        of_weight_ih,
     )
     grad_inputs, grad_h, grad_weight_ih, grad_weight_hh, grad_bias = results
     for one in results[1:]:
         one.zero_()
-    sizes = step_sizes(states, batch_sizes)
-    rows, input_rows = states.flatten(0, -2), inputs.flatten(0, -2)
+    sizes, value = step_sizes(states, batch_sizes), value_of(hardness)
+    rows, input_rows, hidden_size = states.flatten(0, -2), inputs.flatten(0, -2), weight_hh.shape[1]
+    of_inner = grad_h[:, hidden_size:]
+    if grad_last is not None:
+        of_inner.copy_(grad_last[:, hidden_size:])
+        grad_last = grad_last[:, :hidden_size]
     with torch.autocast(states.device.type, enabled=False):
         delta = with_gradients(rows, grad_states, grad_last, sizes)
-        deltas, states_before = [grad_h, *delta.split(sizes)], [h, *rows.split(sizes)]
-        for steps, chunk in chunks(sizes, h.shape[1]):
+        deltas = [grad_h[:, :hidden_size], *delta.split(sizes)]
+        states_before = [h[:, :hidden_size], *rows.split(sizes)]
+        inners_before = [h[:, hidden_size:], *inners.split(sizes)]
+        for steps, chunk in chunks(sizes, hidden_size):
             here = sizes[steps]
-            before = torch.cat([one[:size] for one, size in zip(states_before[steps], here, strict=True)])
-            grad_gates, of_weight_hh = backward(
-                Steps(gates[chunk], before, delta[chunk], deltas[1:][steps], deltas[steps], here), weight_hh
+            before, inner_before = (
+                torch.cat([one[:size] for one, size in zip(each[steps], here, strict=True)])
+                for each in (states_before, inners_before)
             )
-            grad_drive = grad_gates.flatten(1)
+            grad_gates, of_weight_hh = backward(
+                Steps(
+                    gates[chunk],
+                    value,
+                    before,
+                    inner_before,
+                    inners[chunk],
+                    delta[chunk],
+                    deltas[1:][steps],
+                    deltas[steps],
+                    of_inner,
+                    here,
+                ),
+                weight_hh,
+            )
             grad_weight_hh += of_weight_hh
-            grad_bias += grad_drive.sum(0)
+            grad_bias += grad_gates.flatten(1).sum(0)
+            grad_drive = grad_gates.flatten(1)[:, : len(weight_ih)]
             if of_weight_ih:
                 grad_weight_ih.addmm_(grad_drive.t(), input_rows[chunk])
             if of_inputs:
@@ -140,15 +193,18 @@ def _scan_backward(
 
 
 def _backward_shapes(
+    gate_count: int,
     grad_states: Tensor | None,
     grad_last: Tensor | None,
     gates: Tensor,
     states: Tensor,
+    inners: Tensor,
     inputs: Tensor,
     h: Tensor,
     weight_ih: Tensor,
     weight_hh: Tensor,
     batch_sizes: Tensor | None,
+    hardness: Tensor | None,
     of_inputs: bool,
     of_weight_ih: bool,
 ) -> tuple[Tensor, ...]:
@@ -158,16 +214,16 @@ def _backward_shapes(
         inputs.new_empty(h.shape),
         inputs.new_empty(weight_ih.shape if of_weight_ih else (0,)),
         inputs.new_empty(weight_hh.shape),
-        inputs.new_empty(weight_ih.shape[:1]),
+        inputs.new_empty(gate_count * weight_hh.shape[1]),
     )
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
     """What the backward pass needs."""
-    given, h, weight_ih, weight_hh, _, batch_sizes = inputs
-    states, _, gates = output
-    ctx.save_for_backward(given, h, weight_ih, weight_hh, batch_sizes, states, gates)
-    ctx.mark_non_differentiable(gates)
+    given, h, weight_ih, weight_hh, _, batch_sizes, hardness = inputs
+    states, _, gates, inners = output
+    ctx.save_for_backward(given, h, weight_ih, weight_hh, batch_sizes, hardness, states, gates, inners)
+    ctx.mark_non_differentiable(gates, inners)
     ctx.set_materialize_grads(False)
 
 
@@ -177,12 +233,25 @@ def _differentiate(
     grad_states: Tensor | None,
     grad_last: Tensor | None,
     of_gates: None,
+    of_inners: None,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of all that `_scan` takes from the caller."""
-    inputs, h, weight_ih, weight_hh, batch_sizes, states, gates = ctx.saved_tensors
-    of_inputs, _, of_weight_ih, _, of_bias, _ = ctx.needs_input_grad
+    inputs, h, weight_ih, weight_hh, batch_sizes, hardness, states, gates, inners = ctx.saved_tensors
+    of_inputs, _, of_weight_ih, _, of_bias, _, _ = ctx.needs_input_grad
     grad_inputs, grad_h, grad_weight_ih, grad_weight_hh, grad_bias = backward(
-        grad_states, grad_last, gates, states, inputs, h, weight_ih, weight_hh, batch_sizes, of_inputs, of_weight_ih
+        grad_states,
+        grad_last,
+        gates,
+        states,
+        inners,
+        inputs,
+        h,
+        weight_ih,
+        weight_hh,
+        batch_sizes,
+        hardness,
+        of_inputs,
+        of_weight_ih,
     )
     return (
         grad_inputs if of_inputs else None,
@@ -190,6 +259,7 @@ def _differentiate(
         grad_weight_ih if of_weight_ih else None,
         grad_weight_hh,
         grad_bias if of_bias else None,
+        None,
         None,
     )
 

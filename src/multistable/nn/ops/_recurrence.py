@@ -7,13 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multistable.nn.ops._hard import Hardness, as_hardness
 from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
 from multistable.nn.ops._rows import step_sizes
 
 __all__ = ["Recurrence", "Step"]
 
-Step = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(drive (B, G * H), h (B, H), weight_hh) -> h' (B, H), where the drive is W_ih x + b."""
+Step = Callable[[Tensor, Tensor, Tensor, Hardness], Tensor]
+"""(drive (B, bias_gates * H), h (B, S), weight_hh, hardness) -> h' (B, S), where the drive is W_ih x + b."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,15 @@ class Recurrence:
     Attributes:
         name: what it is called, also as torch's operator `multistable::<name>`.
         gates: G, how many times H the rows of `weight_ih` are.
+        bias_gates: how many times H the bias is long: more than G where a bias stands inside a product. By default G.
+        parts: how many tensors of H make up a state, side by side: S = parts * H.
         recurrent_shape: the shape of `weight_hh`, given H.
         step: the formula of one step.
-        forward: fills `states` of what it is given with those after each step, and returns the gates (N, G, H), in the
-            form that `backward` takes.
+        forward: fills `states` of what it is given with those after each step, and returns the gates (N, bias_gates,
+            H), in the form that `backward` takes.
         backward: (a chunk of steps, weight_hh) -> what the chunk gives for the gradients of the gates before their
-            nonlinearity (N, G, H), and of weight_hh. It hands `after` on to `earlier`, step by step.
+            nonlinearity (N, bias_gates, H), those of `weight_ih` first, and of weight_hh. It hands `after` on to
+            `earlier`, step by step.
     """
 
     name: str
@@ -37,10 +41,15 @@ class Recurrence:
     step: Step
     forward: Forward
     backward: Backward
+    bias_gates: int = 0
+    parts: int = 1
     _operator: Run = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_operator", as_operator(self.name, self.forward, self.backward))
+        if self.bias_gates == 0:
+            object.__setattr__(self, "bias_gates", self.gates)
+        operator = as_operator(self.name, self.bias_gates, self.forward, self.backward)
+        object.__setattr__(self, "_operator", operator)
         object.__setattr__(self, "__module__", "multistable.nn.ops")
 
     def __reduce__(self) -> str:
@@ -54,27 +63,30 @@ class Recurrence:
         weight_hh: Tensor,
         bias: Tensor | None = None,
         batch_sizes: Tensor | None = None,
+        hardness: Hardness = 0.0,
     ) -> tuple[Tensor, Tensor]:
         """Go through sequences, on the fast path.
 
         Args:
             inputs: (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes.
-            h: the states to start from, (B, H).
+            h: the states to start from, (B, S).
             weight_ih: (G * H, I).
             weight_hh: of the shape `recurrent_shape(H)`.
-            bias: (G * H,).
+            bias: (bias_gates * H,).
             batch_sizes: those of a `PackedSequence`, on the CPU.
+            hardness: of the gates that keep, a number or a tensor of one; 0 is the sigmoid.
 
         Returns:
-            The states after each step, (T, B, H) or (N, H), and the last state of each sequence, (B, H).
+            h after each step, (T, B, H) or (N, H), and the last state of each sequence, (B, S).
 
         Raises:
-            TypeError: the type is not a floating-point one.
-            ValueError: shapes, types or devices do not fit together.
+            TypeError: the type is not a floating-point one, or `hardness` not a number.
+            ValueError: shapes, types or devices do not fit together, or `hardness` is negative or not finite (a tensor
+                on a GPU is not looked at).
             NotImplementedError: a second or forward-mode derivative is asked for.
         """
         self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
-        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
+        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness))
 
     def reference(
         self,
@@ -84,15 +96,21 @@ class Recurrence:
         weight_hh: Tensor,
         bias: Tensor | None = None,
         batch_sizes: Tensor | None = None,
+        hardness: Hardness = 0.0,
     ) -> tuple[Tensor, Tensor]:
         """The same as a loop over `step`: slow, and differentiable any number of times."""
-        drive = F.linear(inputs, weight_ih, bias)
+        drive = self.drive(inputs, weight_ih, bias)
         states, ended = [], []
         for now in drive.flatten(0, -2).split(step_sizes(inputs, batch_sizes)):
             ended.append(h[len(now) :])
-            h = self.step(now, h[: len(now)], weight_hh)
-            states.append(h)
+            h = self.step(now, h[: len(now)], weight_hh, hardness)
+            states.append(h[:, : weight_hh.shape[1]])
         return torch.cat(states).view(*inputs.shape[:-1], -1), torch.cat([h, *ended[::-1]])
+
+    def drive(self, inputs: Tensor, weight_ih: Tensor, bias: Tensor | None) -> Tensor:
+        """What drives the gates from outside, (..., bias_gates * H): W_ih x + b, in some gates b alone."""
+        hidden_size = len(weight_ih) // self.gates
+        return F.linear(inputs, F.pad(weight_ih, (0, 0, 0, (self.bias_gates - self.gates) * hidden_size)), bias)
 
     def _check(
         self,
@@ -111,13 +129,14 @@ class Recurrence:
                 f"inputs of {self.name} must be {form} of at least one step, got shape {tuple(inputs.shape)}"
             )
         batch = inputs.shape[1] if batch_sizes is None else batch_sizes[0]
-        if h.dim() != 2 or h.shape[0] != batch:
-            raise ValueError(f"h of {self.name} must be ({int(batch)}, H), got shape {tuple(h.shape)}")
-        hidden_size = h.shape[1]
+        form = "H" if self.parts == 1 else f"{self.parts} * H"
+        if h.dim() != 2 or h.shape[0] != batch or h.shape[1] % self.parts > 0:
+            raise ValueError(f"h of {self.name} must be ({int(batch)}, {form}), got shape {tuple(h.shape)}")
+        hidden_size = h.shape[1] // self.parts
         for argument, given, shape in (
             ("weight_ih", weight_ih, (self.gates * hidden_size, inputs.shape[-1])),
             ("weight_hh", weight_hh, self.recurrent_shape(hidden_size)),
-            ("bias", bias, (self.gates * hidden_size,)),
+            ("bias", bias, (self.bias_gates * hidden_size,)),
         ):
             if given is not None and given.shape != shape:
                 raise ValueError(f"{argument} of {self.name} must be {shape}, got shape {tuple(given.shape)}")

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from multistable.nn.ops._hard import Hardness
+
 __all__ = ["Given", "Steps"]
 
 
@@ -14,39 +16,54 @@ class Given(NamedTuple):
     Attributes:
         inputs: the rows of all steps, (N, I).
         h: the states to start from, (B, H).
+        inner: what else a state is made of, (B, S - H).
         weight_ih: (G * H, I).
         weight_hh: the recurrent weights.
-        bias: (G * H,), if any.
+        bias: of all gates, if any.
+        hardness: of the gates that keep, if any.
         sizes: how many rows each step has.
-        states: where the states after each step go, (N, H).
+        states: where h after each step goes, (N, H).
+        inners: where the rest of the state goes, (N, S - H).
     """
 
     inputs: Tensor
     h: Tensor
+    inner: Tensor
     weight_ih: Tensor
     weight_hh: Tensor
     bias: Tensor | None
+    hardness: Hardness | None
     sizes: list[int]
     states: Tensor
+    inners: Tensor
 
 
 class Steps(NamedTuple):
     """A chunk of steps on the way back.
 
     Attributes:
-        gates: (N, G, H), as the forward pass left them.
-        before: the state that each step started from, (N, H).
-        delta: the gradient of the state after each step, (N, H); complete for the last step alone.
+        gates: all of them, (N, G, H), as the forward pass left them.
+        hardness: of the gates that keep, if any.
+        before: h that each step started from, (N, H).
+        inner_before: the rest of the state that it started from, (N, S - H).
+        inners: the rest of the state after each step, (N, S - H).
+        delta: the gradient of h after each step, (N, H); complete for the last step alone.
         after: the same, step by step.
-        earlier: step by step the gradient of the state before the step, of at least as many rows, to be added to.
+        earlier: step by step the gradient of h before the step, of at least as many rows, to be added to.
+        of_inner: the gradient of the rest of the state, (B, S - H): after the last step on the way in, before the first
+            on the way out; a step takes and leaves as many of its rows as it has.
         sizes: how many rows each step has.
     """
 
     gates: Tensor
+    hardness: Hardness | None
     before: Tensor
+    inner_before: Tensor
+    inners: Tensor
     delta: Tensor
     after: Sequence[Tensor]
     earlier: Sequence[Tensor]
+    of_inner: Tensor
     sizes: list[int]
 
     def split(self, *parts: Tensor) -> Iterator[tuple[Tensor, ...]]:
