@@ -34,26 +34,34 @@ class Op(NamedTuple):
     gates: int
     recurrent: int  # gates that see the state
     full: bool = True  # whether the recurrent weights are matrices
+    biases: int = 0  # gates that have a bias, where these are more
+    parts: int = 1  # tensors that make up a state
+    hardness: float = 0.0
 
     def recurrent_shape(self, units: int) -> tuple[int, int]:
         return (self.recurrent * (units if self.full else 1), units)
 
 
 class Arguments(NamedTuple):
+    """In the order in which a recurrence takes them."""
+
     inputs: Tensor
     h: Tensor
     weight_ih: Tensor
     weight_hh: Tensor
     bias: Tensor | None
     batch_sizes: Tensor | None
+    hardness: Tensor
 
 
 OPS = {
     "brc": Op("brc", ops.brc, ops.brc_reference, ops.brc_step, 3, 2, full=False),
     "nbrc": Op("nbrc", ops.nbrc, ops.nbrc_reference, ops.nbrc_step, 3, 2),
     "mgu": Op("mgu", ops.mgu, ops.mgu_reference, ops.mgu_step, 2, 2),
-    "gru": Op("gru", ops.gru, ops.gru_reference, ops.gru_step, 4, 3),
+    "gru": Op("gru", ops.gru, ops.gru_reference, ops.gru_step, 3, 3, biases=4),
+    "lstm": Op("lstm", ops.lstm, ops.lstm_reference, ops.lstm_step, 4, 4, parts=2),
 }
+HARD = {f"hard {name}": op._replace(hardness=0.3) for name, op in OPS.items()}
 SHAPES: dict[str, dict[str, Any]] = {
     "rectangular": {},
     "one step": {"steps": 1},
@@ -71,6 +79,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "packed, gaps": {"lengths": [11, 7, 2], "units": 33, "features": 1},
 }
 each = pytest.mark.parametrize("op", OPS.values(), ids=OPS)
+soft_and_hard = pytest.mark.parametrize("op", (OPS | HARD).values(), ids=OPS | HARD)
 shaped = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 biased = pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 packed = pytest.mark.parametrize("lengths", [None, [5, 3, 3, 1]], ids=["rectangular", "packed"])
@@ -103,11 +112,12 @@ def arguments(
     rows = (steps, batch) if lengths is None else (sum(lengths),)
     return Arguments(
         random(*rows, features),
-        random(batch if lengths is None else len(lengths), units),
+        random(batch if lengths is None else len(lengths), op.parts * units),
         random(op.gates * units, features) / math.sqrt(features),
         random(*op.recurrent_shape(units)) / (math.sqrt(units) if op.full else 1),
-        random(op.gates * units) if bias else None,
+        random((op.biases or op.gates) * units) if bias else None,
         None if lengths is None else batch_sizes(lengths),
+        torch.tensor(op.hardness, dtype=torch.float64),
     )
 
 
@@ -152,17 +162,17 @@ def transposed(value: Tensor) -> Tensor:
     return value.transpose(0, -1).contiguous().transpose(0, -1)
 
 
-@each
+@soft_and_hard
 @shaped
 @pytest.mark.parametrize(("loss", "bias"), [("states", False), ("last", True), ("both", True), ("both", False)])
 def test_values_and_gradients_are_those_of_the_reference(op: Op, shape: dict[str, Any], loss: str, bias: bool) -> None:
     given = arguments(op, **shape, bias=bias)
     states, last = op.fast(*given)
-    assert states.shape == (*given.inputs.shape[:-1], given.h.shape[1]) and last.shape == given.h.shape
+    assert states.shape == (*given.inputs.shape[:-1], given.weight_hh.shape[1]) and last.shape == given.h.shape
     equal((states, last), op.reference(*given))
     incoming = incoming_of(op, given, loss)
     expected = gradients(op.reference, given, incoming)
-    assert all(gradient.abs().max() > 1e-6 for gradient in expected)
+    assert op.hardness > 0 or all(gradient.abs().max() > 1e-6 for gradient in expected)
     equal(gradients(op.fast, given, incoming), expected)
 
 
@@ -237,7 +247,7 @@ def test_chunks_change_no_gradient(
 def test_gradients_over_more_numbers_than_one_chunk_holds(op: Op, lengths: list[int] | None) -> None:
     given = arguments(op, steps=530, batch=32, units=16, features=1, lengths=lengths)
     given = given._replace(weight_ih=0.1 * given.weight_ih, weight_hh=0.5 * given.weight_hh)
-    assert 2 * 2**17 < 530 * given.h.numel() < 3 * 2**17
+    assert 2 * 2**17 < 530 * given.h.numel() / op.parts < 3 * 2**17
     incoming = incoming_of(op, given)
     ours, theirs = (gradients(scan, given, incoming) for scan in (op.fast, op.reference))
     for one, other in zip(ours, theirs, strict=True):
@@ -245,7 +255,7 @@ def test_gradients_over_more_numbers_than_one_chunk_holds(op: Op, lengths: list[
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
 
 
-@each
+@soft_and_hard
 @biased
 @packed
 def test_gradients_are_slopes(op: Op, bias: bool, lengths: list[int] | None) -> None:
@@ -254,7 +264,7 @@ def test_gradients_are_slopes(op: Op, bias: bool, lengths: list[int] | None) -> 
 
     def function(*values: Tensor) -> tuple[Tensor, Tensor]:
         inputs, h, weight_ih, weight_hh, *rest = values
-        return op.fast(inputs, h, weight_ih, weight_hh, rest[0] if rest else None, given.batch_sizes)
+        return op.fast(inputs, h, weight_ih, weight_hh, rest[0] if rest else None, given.batch_sizes, op.hardness)
 
     assert torch.autograd.gradcheck(function, at)
 
@@ -271,55 +281,70 @@ Matrix = list[list[float]]
 Vector = list[float]
 
 
-def brc_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector) -> Vector:
+def gate(z: float, hardness: float) -> float:
+    return min(max((1 + 2 * hardness) * sigmoid(z) - hardness, 0), 1)
+
+
+def brc_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector, hardness: float) -> Vector:
     drive, n = [a + b for a, b in zip(times(u, x), b, strict=True)], len(h)
-    c = [sigmoid(drive[i] + w[0][i] * h[i]) for i in range(n)]
+    c = [gate(drive[i] + w[0][i] * h[i], hardness) for i in range(n)]
     a = [1 + math.tanh(drive[n + i] + w[1][i] * h[i]) for i in range(n)]
     return [c[i] * h[i] + (1 - c[i]) * math.tanh(drive[2 * n + i] + a[i] * h[i]) for i in range(n)]
 
 
-def nbrc_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector) -> Vector:
+def nbrc_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector, hardness: float) -> Vector:
     drive, n = [a + b for a, b in zip(times(u, x), b, strict=True)], len(h)
-    c = [sigmoid(drive[i] + times(w[:n], h)[i]) for i in range(n)]
+    c = [gate(drive[i] + times(w[:n], h)[i], hardness) for i in range(n)]
     a = [1 + math.tanh(drive[n + i] + times(w[n:], h)[i]) for i in range(n)]
     return [c[i] * h[i] + (1 - c[i]) * math.tanh(drive[2 * n + i] + a[i] * h[i]) for i in range(n)]
 
 
-def mgu_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector) -> Vector:
+def mgu_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector, hardness: float) -> Vector:
     drive, n = [a + b for a, b in zip(times(u, x), b, strict=True)], len(h)
-    f = [sigmoid(drive[i] + times(w[:n], h)[i]) for i in range(n)]
+    f = [gate(drive[i] + times(w[:n], h)[i], hardness) for i in range(n)]
     from_state = times(w[n:], [f[i] * h[i] for i in range(n)])
     return [(1 - f[i]) * h[i] + f[i] * math.tanh(drive[n + i] + from_state[i]) for i in range(n)]
 
 
-def gru_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector) -> Vector:
-    drive, n = [a + b for a, b in zip(times(u, x), b, strict=True)], len(h)
-    by_h = times(w, h)
-    r, z = ([sigmoid(drive[k * n + i] + by_h[k * n + i]) for i in range(n)] for k in (0, 1))
-    new = [math.tanh(drive[3 * n + i] + r[i] * (drive[2 * n + i] + by_h[2 * n + i])) for i in range(n)]
+def gru_by_hand(x: Vector, h: Vector, u: Matrix, w: Matrix, b: Vector, hardness: float) -> Vector:
+    n, by_x, by_h = len(h), times(u, x), times(w, h)
+    r = [sigmoid(by_x[n + i] + b[n + i] + by_h[i]) for i in range(n)]
+    z = [gate(by_x[2 * n + i] + b[2 * n + i] + by_h[n + i], hardness) for i in range(n)]
+    new = [math.tanh(by_x[i] + b[i] + r[i] * (by_h[2 * n + i] + b[3 * n + i])) for i in range(n)]
     return [(1 - z[i]) * new[i] + z[i] * h[i] for i in range(n)]
 
 
-BY_HAND: dict[str, Callable[[Vector, Vector, Matrix, Matrix, Vector], Vector]] = {
+def lstm_by_hand(x: Vector, s: Vector, u: Matrix, w: Matrix, b: Vector, hardness: float) -> Vector:
+    n = len(s) // 2
+    h, c = s[:n], s[n:]
+    drive = [sum(terms) for terms in zip(times(u, x), times(w, h), b, strict=True)]
+    i, f = ([gate(one, hardness) for one in drive[k * n : (k + 1) * n]] for k in (0, 1))
+    c = [f[k] * c[k] + i[k] * math.tanh(drive[3 * n + k]) for k in range(n)]
+    return [*(sigmoid(drive[2 * n + k]) * math.tanh(c[k]) for k in range(n)), *c]
+
+
+BY_HAND: dict[str, Callable[[Vector, Vector, Matrix, Matrix, Vector, float], Vector]] = {
     "brc": brc_by_hand,
     "nbrc": nbrc_by_hand,
     "mgu": mgu_by_hand,
     "gru": gru_by_hand,
+    "lstm": lstm_by_hand,
 }
 
 
-@each
+@soft_and_hard
 @pytest.mark.parametrize("units", [1, 2, 3])
 def test_the_formula(op: Op, units: int) -> None:
     given = arguments(op, steps=3, batch=1, units=units)
     assert given.bias is not None
     state, expected = given.h[0].tolist(), []
     for x in given.inputs[:, 0].tolist():
-        state = BY_HAND[op.name](x, state, given.weight_ih.tolist(), given.weight_hh.tolist(), given.bias.tolist())
+        weights = given.weight_ih.tolist(), given.weight_hh.tolist(), given.bias.tolist()
+        state = BY_HAND[op.name](x, state, *weights, op.hardness)
         expected.append(state)
     for scan in (op.fast, op.reference):
         states, last = scan(*given)
-        equal(states[:, 0].tolist(), expected)
+        equal(states[:, 0].tolist(), [state[:units] for state in expected])
         equal(last[0].tolist(), expected[-1])
 
 
@@ -328,7 +353,7 @@ def test_the_formula(op: Op, units: int) -> None:
 def test_bias_is_none_by_default(op: Op, scan: str) -> None:
     function: Callable[..., tuple[Tensor, Tensor]] = getattr(op, scan)
     given = arguments(op, bias=False)
-    equal(function(*given[:4]), function(*given[:4], here(torch.zeros(op.gates * H).double()), None))
+    equal(function(*given[:4]), function(*given[:4], here(torch.zeros((op.biases or op.gates) * H).double()), None))
 
 
 @each
@@ -347,17 +372,21 @@ seeds = st.integers(0, 10_000)
 sizes = st.integers(1, 6)
 
 
-@each
+@soft_and_hard
 @settings(max_examples=30)
 @given(steps=sizes, batch=sizes, units=sizes, scale=st.sampled_from([0.1, 1.0, 10.0, 1e3]), seed=seeds)
 def test_states_stay_within_the_larger_of_one_and_the_first(
     op: Op, steps: int, batch: int, units: int, scale: float, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    *values, _ = arguments(op, steps=steps, batch=batch, units=units)
+    *values, _, _ = arguments(op, steps=steps, batch=batch, units=units)
     inputs, h, weight_ih, weight_hh, bias = (scale * value for value in values if value is not None)
-    states, _ = op.fast(inputs, h, weight_ih, weight_hh, bias, None)
-    assert (states.abs() <= h.abs().clamp(min=1) * (1 + 1e-12)).all()
+    states, last = op.fast(inputs, h, weight_ih, weight_hh, bias, None, op.hardness)
+    bound = h.abs().clamp(min=1) * (1 + 1e-12)
+    if op.name == "lstm":
+        assert (states.abs() <= 1).all() and (last[:, units:].abs() <= h.abs()[:, units:] + steps * (1 + 1e-12)).all()
+    else:
+        assert (states.abs() <= bound).all()
 
 
 @each
@@ -399,13 +428,13 @@ def test_second_derivatives_are_refused(op: Op, lengths: list[int] | None) -> No
             torch.autograd.grad(of_one.sum(), at, retain_graph=True, allow_unused=True)
 
 
-@each
+@soft_and_hard
 def test_the_reference_has_second_derivatives(op: Op) -> None:
     given = arguments(op, batch=1, units=2, features=1, lengths=[2, 1])
     _, at = requiring_grad(given)
 
     def function(inputs: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        return op.reference(inputs, h, weight_ih, weight_hh, bias, given.batch_sizes)
+        return op.reference(inputs, h, weight_ih, weight_hh, bias, given.batch_sizes, op.hardness)
 
     assert torch.autograd.gradgradcheck(function, at)
 
@@ -539,8 +568,8 @@ def test_results_have_memory_of_their_own(op: Op, shape: dict[str, Any]) -> None
 @each
 def test_the_operator_gives_the_gates_no_gradient(op: Op) -> None:
     leaves, _ = requiring_grad(arguments(op))
-    states, last, gates = getattr(torch.ops.multistable, op.name).default(*leaves)
-    assert states.requires_grad and last.requires_grad and not gates.requires_grad
+    states, last, gates, inners = getattr(torch.ops.multistable, op.name).default(*leaves)
+    assert states.requires_grad and last.requires_grad and not gates.requires_grad and not inners.requires_grad
 
 
 @each
@@ -610,8 +639,8 @@ def test_forward_mode_derivatives_of_the_reference_are_adjoint_to_gradients(op: 
 @pytest.mark.parametrize(("name", "change", "message"), [
     ("inputs", lambda one: one[None], r"inputs of \w+ must be .* of at least one step, got shape \(1, "),
     ("inputs", lambda one: one[:0], r"inputs of \w+ must be .* of at least one step, got shape \(0, "),
-    ("h", lambda one: one[:1], r"h of \w+ must be \(4, H\), got shape \(1, "),
-    ("h", lambda one: one[0], r"h of \w+ must be \(4, H\), got shape \(\d,\)"),
+    ("h", lambda one: one[:1], r"h of \w+ must be \(4, (2 \* )?H\), got shape \(1, "),
+    ("h", lambda one: one[0], r"h of \w+ must be \(4, (2 \* )?H\), got shape \(\d+,\)"),
     ("weight_ih", lambda one: one[1:], "weight_ih of .* must be .*, got shape"),
     ("weight_ih", lambda one: one[:, :1], "weight_ih of .* must be .*, got shape"),
     ("weight_hh", lambda one: one[:, :1], "weight_hh of .* must be .*, got shape"),
@@ -631,3 +660,57 @@ def test_arguments_that_do_not_fit(
 def test_functions_have_names_and_can_be_pickled(op: Op) -> None:
     assert pickle.loads(pickle.dumps(op.fast)) is op.fast
     assert getattr(ops, op.name) is op.fast and op.fast.__doc__
+
+
+@each
+@pytest.mark.parametrize("hardness", [1e-3, 0.1, 0.3, 2.0])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_gate_at_its_end_keeps_the_state_and_its_gradient_to_the_bit(
+    op: Op, hardness: float, dtype: torch.dtype
+) -> None:
+    """Half of the units keep what they have through 50 steps of noise, the other half do not."""
+    units, steps = 6, 50
+    given = with_dtype(arguments(op, steps=steps, units=units), dtype)
+    assert given.bias is not None
+    kept = torch.arange(units) < units // 2
+    # The pre-activation from which on the gate is at its end, and as much again as inputs and states can take away.
+    far = math.log((1 + hardness) / hardness) + 1 + 6 * given.weight_ih.abs().sum(1).max() + units * 2
+    for gate, sign in {"brc": [(0, 1)], "nbrc": [(0, 1)], "mgu": [(0, -1)], "gru": [(2, 1)], "lstm": [(0, -1), (1, 1)]}[
+        op.name
+    ]:
+        given.bias[gate * units :][:units] = here(torch.where(kept, sign * far.cpu(), -sign * far.cpu()))
+    leaves, _ = requiring_grad(given._replace(hardness=torch.tensor(hardness)), ("h",))
+    _, last = op.fast(*leaves)
+    of_kept = slice((op.parts - 1) * units, (op.parts - 1) * units + units // 2)
+    assert torch.equal(last[:, of_kept], given.h[:, of_kept])
+    assert not (last[:, of_kept.stop :] == given.h[:, of_kept.stop :]).any()
+    (gradient,) = torch.autograd.grad(last[:, of_kept].sum(), leaves.h)
+    assert torch.equal(gradient[:, of_kept], torch.ones_like(gradient[:, of_kept]))
+    assert gradient.count_nonzero() == gradient[:, of_kept].numel()
+
+
+@each
+@pytest.mark.parametrize("scan", ["fast", "reference"])
+def test_no_hardness_is_the_ordinary_cell_to_the_bit(op: Op, scan: str) -> None:
+    given = arguments(op)
+    function = getattr(op, scan)
+    for zero in (0, 0.0, torch.zeros(()), torch.zeros((), dtype=torch.float64)):
+        found = function(*given[:6], zero)
+        assert all(torch.equal(one, other) for one, other in zip(found, function(*given[:6]), strict=True))
+
+
+@each
+@pytest.mark.parametrize(("hardness", "error", "message"), [
+    (-0.1, ValueError, "hardness must be finite and not negative, got -0.1"),
+    (math.nan, ValueError, "hardness must be finite and not negative, got nan"),
+    (math.inf, ValueError, "hardness must be finite and not negative, got inf"),
+    (True, TypeError, "hardness should be a number, got: bool"),
+    ("0.3", TypeError, "hardness should be a number, got: str"),
+    (torch.tensor(-0.5), ValueError, "hardness must be finite and not negative, got -0.5"),
+    (torch.tensor(math.nan), ValueError, "hardness must be finite and not negative, got nan"),
+    (torch.tensor(1), TypeError, "hardness must be of a floating-point type, got torch.int64"),
+    (torch.zeros(2), ValueError, r"hardness must be a single number, got shape \(2,\)"),
+])  # fmt: skip
+def test_hardness_that_is_none(op: Op, hardness: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^{message}$"):
+        op.fast(*arguments(op)[:6], hardness)

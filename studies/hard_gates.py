@@ -1,0 +1,165 @@
+"""Memory that lasts: hard gates, trained on at most 200 steps and asked after up to a million.
+
+Run: python studies/hard_gates.py [CELL ...]
+"""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from rows import ROOT, Row, complete
+from torch import Tensor, nn
+
+from multistable import init, warmup
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, Hardening
+from multistable.nn._layer import RecurrentLayer
+from multistable.tasks import copy_first_input
+
+CELLS: dict[str, type[RecurrentLayer]] = {"gru": GRU, "lstm": LSTM, "mgu": MGU, "brc": BRC, "nbrc": NBRC}
+STARTS = ("plain", "warmup", "chrono")
+HIDDEN, LAYERS = 64, 2
+SHORTEST, LONGEST, STEPS, BATCH = 5, 200, 2000, 32
+LR, CONSTANT, LAST = 2e-3, 0.75, 0.05  # the rate, for which share of the steps, and its share at the end
+CLIP = 1.0
+LENGTHS, PIECE = (100, 1_000, 10_000, 100_000, 1_000_000), 500
+TESTED, TESTED_LONG = 32, 16  # sequences; those of more than 100,000 steps
+WEIGHTS = ROOT / "studies" / ".weights"  # of the networks, for the study of certificates
+
+
+class Network(nn.Module):
+    """A recurrent network that answers at the last step, and can go on from where it stopped."""
+
+    def __init__(self, cell: str) -> None:
+        super().__init__()
+        self.rnn = CELLS[cell](1, HIDDEN, LAYERS)
+        self.head = nn.Linear(HIDDEN, 1)
+
+    def forward(self, sequences: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """(T, B, 1) -> (B, 1), and the last state."""
+        outputs, state = self.rnn(sequences, state)
+        return self.head(outputs[-1]), state
+
+
+def new_network(cell: str, start: str, seed: int) -> Network:
+    """A network from one of the `STARTS`."""
+    torch.manual_seed(seed)
+    network = Network(cell)
+    init.paper_(network.rnn, generator=seed)
+    if start == "chrono":
+        init.chrono_(network.rnn, t_max=LONGEST, generator=seed)
+    if start == "warmup":
+        warmup(network.rnn, copy_first_input(LONGEST, 1000, generator=seed).tensors[0].transpose(0, 1), generator=seed)
+    return network
+
+
+def loss_of(task: str, answers: Tensor, first: Tensor) -> Tensor:
+    """Mean squared error, or the cross entropy of the sign."""
+    if task == "copy":
+        return F.mse_loss(answers, first)
+    return F.binary_cross_entropy_with_logits(answers, (first > 0).float())
+
+
+def rate(done: float) -> float:
+    """The learning rate, as a share of `LR`: constant, then half a cosine."""
+    if done < CONSTANT:
+        return 1.0
+    return LAST + (1 - LAST) * (1 + math.cos(math.pi * (done - CONSTANT) / (1 - CONSTANT))) / 2
+
+
+def train(network: Network, task: str, hard: bool, seed: int, steps: int = STEPS) -> list[float]:
+    """Sequences of random lengths, one length for each batch; with or without hardening."""
+    generator = torch.Generator().manual_seed(1000 + seed)
+    optimizer = torch.optim.Adam(network.parameters(), lr=LR)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step / steps))
+    hardening = Hardening(network, steps) if hard else None
+    losses = []
+    for _ in range(steps):
+        length = int(torch.randint(SHORTEST, LONGEST + 1, (), generator=generator))
+        inputs = torch.randn(length, BATCH, 1, generator=generator)
+        loss = loss_of(task, network(inputs)[0], inputs[0])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+        optimizer.step()
+        schedule.step()
+        if hardening is not None:
+            hardening.step()
+        losses.append(loss.item())
+    return losses
+
+
+@torch.no_grad()
+def evaluate(network: Network, task: str, seed: int, lengths: Sequence[int] = LENGTHS) -> dict[str, float]:
+    """The squared error, or the share of signs that are right, as one long sequence goes by."""
+    generator = torch.Generator().manual_seed(2000 + seed)
+    scores: dict[str, float] = {}
+    state: Any = None
+    step, count = 0, TESTED
+    first = torch.empty(0)
+    for length in lengths:
+        if length > 100_000:
+            count = TESTED_LONG
+            first, state = first[:count], tree_rows(state, count)
+        while step < length:
+            inputs = torch.randn(min(PIECE, length - step), count, 1, generator=generator)
+            first = inputs[0] if step == 0 else first
+            answers, state = network(inputs, state)
+            step += len(inputs)
+        right = F.mse_loss(answers, first) if task == "copy" else ((answers > 0) == (first > 0)).float().mean()
+        scores[str(length)] = float(f"{right.item():.5g}")
+    return scores
+
+
+def tree_rows(state: Any, count: int) -> Any:
+    """The states of the first sequences."""
+    if isinstance(state, tuple):
+        return tuple(tree_rows(one, count) for one in state)
+    return state[:, :count].contiguous()
+
+
+@torch.no_grad()
+def still(network: Network, seed: int) -> list[float]:
+    """The share of each layer's units whose value (an LSTM's c) 500 steps of noise leave as it is, to the bit."""
+    generator = torch.Generator().manual_seed(3000 + seed)
+    _, before = network(torch.randn(100, TESTED, 1, generator=generator))
+    _, after = network(torch.randn(500, TESTED, 1, generator=generator), before)
+    kept, now = (state[-1] if isinstance(state, tuple) else state for state in (before, after))
+    return [round(share, 3) for share in (kept == now).float().mean((1, 2)).tolist()]
+
+
+def remembered(cell: str, task: str, start: str, hard: bool, seed: int) -> Row:
+    """What one network learns, and for how long it remembers."""
+    began = time.perf_counter()
+    network = new_network(cell, start, seed)
+    losses = train(network, task, hard, seed)
+    trained = time.perf_counter()
+    WEIGHTS.mkdir(exist_ok=True)
+    torch.save(network.state_dict(), WEIGHTS / f"{cell}-{task}-{start}-{'hard' if hard else 'soft'}-{seed}.pt")
+    return {
+        "training loss, last 100 steps": float(f"{sum(losses[-100:]) / 100:.3g}"),
+        "units that keep their value": still(network, seed),
+        "test": evaluate(network, task, seed, LENGTHS if hard else LENGTHS[:-1]),
+        "seconds": round(trained - began),
+    }
+
+
+def cases(cell: str) -> list[Row]:
+    """Ten seeds where memory is expected to last, three elsewhere."""
+    main = cell in ("gru", "lstm")
+    copy = [
+        {"cell": cell, "task": "copy", "start": start, "hard": hard, "seed": seed}
+        for start, hard in (("chrono", True), ("chrono", False), ("plain", False), ("warmup", True), ("warmup", False))
+        for seed in range(10 if main and start == "chrono" and hard else 3)
+    ]
+    sign = [{"cell": cell, "task": "sign", "start": "chrono", "hard": True, "seed": seed} for seed in range(10 * main)]
+    return copy + sign
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for chosen in sys.argv[1:] or CELLS:
+        complete(f"hard_gates_{chosen}", cases(chosen), remembered)
