@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multistable import init, measure
 from multistable.dynamics import dynamics
-from multistable.nn import BRC, MGU, NBRC, DoubleLayer
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
 
 I, H, B = 3, 8, 5
 RELU = partial(nn.RNN, nonlinearity="relu")
@@ -28,19 +28,21 @@ INITIALISERS: dict[str, Callable[..., Any]] = {
 }
 LAYERS: dict[str, Callable[..., Any]] = {
     "RNN": nn.RNN, "RNN relu": RELU, "GRU": nn.GRU, "LSTM": nn.LSTM, "MGU": MGU, "BRC": BRC, "NBRC": NBRC,
+    "GRU of ours": GRU, "LSTM of ours": LSTM,
 }  # fmt: skip
 CELLS: dict[str, Callable[..., Any]] = {
     "RNN": nn.RNNCell, "RNN relu": partial(nn.RNNCell, nonlinearity="relu"), "GRU": nn.GRUCell, "LSTM": nn.LSTMCell,
 }  # fmt: skip
 MEANT_FOR = {
     "paper_": {"GRU", "LSTM", "MGU", "BRC", "NBRC"},
-    "chrono_": {"GRU", "LSTM"},
+    "chrono_": {"GRU", "LSTM", "MGU", "BRC", "NBRC"},
     "forget_bias_": {"LSTM"},
     "orthogonal_": {"RNN", "RNN relu", "GRU", "LSTM", "MGU", "NBRC"},
     "identity_": {"RNN relu"},
     "quasi_periodic_": {"RNN", "GRU"},
     "bistable_": {"RNN", "GRU", "LSTM", "MGU"},
 }
+MEANT_FOR = {name: kinds | {f"{kind} of ours" for kind in kinds & {"GRU", "LSTM"}} for name, kinds in MEANT_FOR.items()}
 DRAW_NOTHING = {"forget_bias_", "bistable_"}
 PAIRS = [(name, kind) for name in INITIALISERS for kind in LAYERS]
 ACCEPTED = [pair for pair in PAIRS if pair[1] in MEANT_FOR[pair[0]]]

@@ -15,12 +15,12 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from multistable import measure, warmup
 from multistable.dynamics import dynamics
-from multistable.nn import BRC, MGU, NBRC, DoubleLayer
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
 from multistable.nn._layer import RecurrentLayer
 
 I, H, B, T = 3, 7, 4, 5
 
-TYPES = [nn.RNN, nn.GRU, nn.LSTM, MGU, BRC, NBRC]
+TYPES = [nn.RNN, nn.GRU, nn.LSTM, GRU, LSTM, MGU, BRC, NBRC]
 every_type = pytest.mark.parametrize("layer_type", TYPES)
 one_or_both = pytest.mark.parametrize("bidirectional", [True, False], ids=["bi", "uni"])
 bits = torch.equal
@@ -196,14 +196,14 @@ class TestForward:
         part: Any
         for part in [part for parts in double.layers for part in parts]:
             h, c = torch.randn(2, directions, B, part.hidden_size, dtype=torch.float64)
-            starts.append((h, c) if layer_type is nn.LSTM else h)
+            starts.append((h, c) if layer_type in (nn.LSTM, LSTM) else h)
         hx: Any = whole_state(starts)
         inputs = inputs_of().double()
         for results, (outputs, ends) in (
-            (double(inputs, hx if layer_type is nn.LSTM else hx[0]), side_by_side(double, inputs, starts)),
+            (double(inputs, hx if layer_type in (nn.LSTM, LSTM) else hx[0]), side_by_side(double, inputs, starts)),
             (double(inputs), side_by_side(double, inputs, [None] * 4)),
         ):
-            assert isinstance(results[1], tuple) == (layer_type is nn.LSTM)
+            assert isinstance(results[1], tuple) == (layer_type in (nn.LSTM, LSTM))
             equal((results[0], as_tuple(results[1])), (outputs, whole_state(ends)))
 
     @every_type
@@ -218,8 +218,8 @@ class TestForward:
     def test_the_state_of_a_single_sequence(self, layer_type: Any) -> None:
         double, inputs = DoubleLayer(layer_type, I, H, num_layers=2, bidirectional=True), inputs_of()
         h, c = torch.randn(2, 4, B, H)
-        outputs, last = double(inputs, (h, c) if layer_type is nn.LSTM else h)
-        row = double(inputs[:, 2], (h[:, 2], c[:, 2]) if layer_type is nn.LSTM else h[:, 2])
+        outputs, last = double(inputs, (h, c) if layer_type in (nn.LSTM, LSTM) else h)
+        row = double(inputs[:, 2], (h[:, 2], c[:, 2]) if layer_type in (nn.LSTM, LSTM) else h[:, 2])
         torch.testing.assert_close(row[0], outputs[:, 2])
         torch.testing.assert_close(as_tuple(row[1]), tuple(one[:, 2] for one in as_tuple(last)))
 
@@ -253,7 +253,7 @@ class TestForward:
         double, h = DoubleLayer(layer_type, I, H, num_layers=2), torch.zeros(shape)
         message = f"DoubleLayer: Expected hidden size (2, {B}, {H}), got {list(shape)}"
         with pytest.raises(RuntimeError, match=re.escape(message)):
-            double(inputs_of(), (h, h) if layer_type is nn.LSTM else h)
+            double(inputs_of(), (h, h) if layer_type in (nn.LSTM, LSTM) else h)
 
     def test_the_cell_state_is_checked_too(self) -> None:
         h, c = torch.zeros(1, B, H), torch.zeros(1, B, H - 1)
@@ -269,7 +269,7 @@ class TestForward:
             (inputs_of()[:, 0], torch.zeros(1, 1, H), r"Expected hidden size \(1, 7\), got \[1, 1, 7\]"),
         ):
             with pytest.raises(RuntimeError, match=message):
-                double(inputs, (h, h) if layer_type is nn.LSTM else h)
+                double(inputs, (h, h) if layer_type in (nn.LSTM, LSTM) else h)
 
     @pytest.mark.parametrize("layer_type", [nn.RNN, nn.GRU, MGU, BRC, NBRC])
     @pytest.mark.parametrize(("kind", "got"), [

@@ -1,17 +1,17 @@
 """`convert` and `revert`: torch's layers in a model become ours, and back, with the same parameters."""
 
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
 from torch import nn
 
+from multistable.nn._directions import directions_of
 from multistable.nn._layer import RecurrentLayer
 from multistable.nn.double_layer import DoubleLayer
 from multistable.nn.gru import GRU
 from multistable.nn.lstm import LSTM
 
 __all__ = ["convert", "revert"]
-
-Model = TypeVar("Model", bound=nn.Module)
 
 _OURS: dict[type[nn.Module], type[nn.Module]] = {nn.GRU: GRU, nn.LSTM: LSTM}
 _TORCHS: dict[type[nn.Module], type[nn.Module]] = {ours: theirs for theirs, ours in _OURS.items()}
@@ -92,11 +92,10 @@ def _find(
     if not layers and not any(isinstance(module, done) for _, module in modules):
         raise ValueError(f"model must be or hold an {wanted}, got {type(model).__name__} without one")
     for name, layer in layers:
+        for direction in chain(*directions_of(layer)):
+            direction.weights()  # raises for those that are computed from others
         if type(layer) not in kinds:
             raise TypeError(f"{name} is a {type(layer).__qualname__}, of a type derived from {wanted}: not replaced")
-        for parameter in (f"{kind}_l0" for kind in ("weight_ih", "weight_hh")):
-            if parameter not in layer._parameters:
-                raise TypeError(f"{name}.{parameter} must be an nn.Parameter: reparametrised weights are not supported")
     return layers
 
 
