@@ -17,10 +17,14 @@ DENOISING: dict[str, Any] = {"task": "denoising", "length": 40, "forgetting": 20
     init=st.sampled_from(sorted(INITS)),
     double=st.booleans(),
     warmup=st.booleans(),
+    hardness=st.sampled_from([0.0, 0.3]),
 )
-def test_a_variant_is_a_name_for_keys(cell: str, init: str, double: bool, warmup: bool) -> None:
-    keys: dict[str, Any] = {"init": init, "double": double, "warmup": warmup}
-    if cell in INITS[init]:
+def test_a_variant_is_a_name_for_keys(cell: str, init: str, double: bool, warmup: bool, hardness: float) -> None:
+    keys: dict[str, Any] = {"init": init, "double": double, "warmup": warmup, "hardness": hardness}
+    if cell in INITS[init] and cell == "rnn" and hardness > 0:
+        with pytest.raises(ValueError, match="^hardness is of gates, and the cell rnn has none$"):
+            Config(**COPY, cell=cell, **keys)
+    elif cell in INITS[init]:
         assert variant_keys(Config(**COPY, cell=cell, **keys).variant) == keys
     else:
         with pytest.raises(ValueError, match=f"init must be one that the cell {cell} has a meaning for, got '{init}'"):
@@ -31,7 +35,9 @@ def test_a_variant_is_a_name_for_keys(cell: str, init: str, double: bool, warmup
     "variant", ["", "warm", "plain+warmup", "chrono+bistable", "warmup+warmup", "default", "double+"]
 )
 def test_no_variant(variant: str) -> None:
-    with pytest.raises(ValueError, match="a variant must be plain, or made of chrono or bistable, double and warmup"):
+    with pytest.raises(
+        ValueError, match="a variant must be plain, or made of chrono or bistable, double, warmup and hard"
+    ):
         variant_keys(variant)
 
 
@@ -102,9 +108,14 @@ def test_words_come_after_the_file(tmp_path: Path) -> None:
         ({**COPY, "attractors_horizon": 100}, "attractors_horizon must be at least 128, got 100"),
         ({**COPY, "hidden": 5, "double": True}, "hidden must be even where double is true, got 5"),
         (
-            {**COPY, "cell": "mgu", "init": "chrono"},
-            "init must be one that the cell mgu has a meaning for, got 'chrono'",
+            {**COPY, "cell": "rnn", "init": "chrono"},
+            "init must be one that the cell rnn has a meaning for, got 'chrono'",
         ),
+        ({**COPY, "hardness": -0.1}, "hardness must be finite and not negative, got -0.1"),
+        ({**COPY, "hardness": float("nan")}, "hardness must be finite and not negative, got nan"),
+        ({**COPY, "hardness": "hard"}, "hardness must be a number, got str"),
+        ({**COPY, "hardening_start": 0.8}, "hardening_start must come before hardening_end, .* got 0.8 and 0.8"),
+        ({**COPY, "hardening_end": 1.5}, "hardening_start must come before hardening_end, .* got 0.5 and 1.5"),
         ({**COPY, "length": 1, "init": "chrono"}, "init chrono needs a length of at least 2, got 1"),
         ({**COPY, "padding": 3}, "padding does not belong to the task copy_first_input, which has length, samples"),
         ({"task": "pixels", "padding": -1}, "padding must be at least 0, got -1"),

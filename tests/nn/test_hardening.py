@@ -53,8 +53,8 @@ def test_it_never_leaves_the_line_and_ends_exactly(
 
 
 def test_all_layers_of_a_model_and_the_half_that_is_given() -> None:
-    model = nn.ModuleDict({"a": LSTM(1, 2), "b": nn.Sequential(BRC(2, 2)), "c": nn.GRU(2, 2)})
-    double = DoubleLayer(GRU, 1, 4)
+    model: Any = nn.ModuleDict({"a": LSTM(1, 2), "b": nn.Sequential(BRC(2, 2)), "c": nn.GRU(2, 2)})
+    double: Any = DoubleLayer(GRU, 1, 4)
     Hardening(model, steps=1, start=0, end=1, to=1).step()
     Hardening(double.first, steps=1, start=0, end=1, to=1).step()
     assert model["a"].hardness == model["b"][0].hardness == double.first[0].hardness == 1
@@ -89,20 +89,20 @@ def test_training_with_it_draws_nothing_and_touches_no_parameter() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"steps": 0}, ValueError, "steps must be greater than zero, got 0"),
-    ({"steps": -3}, ValueError, "steps must be greater than zero, got -3"),
-    ({"steps": 2.0}, TypeError, "steps should be of type int, got: float"),
+    ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
+    ({"steps": -3}, ValueError, "steps must be at least 1, got -3"),
+    ({"steps": 2.0}, TypeError, "steps must be an int, got float"),
     ({"start": 0.5, "end": 0.5}, ValueError, "start must come before end, got start=0.5 and end=0.5"),
     ({"start": 0.7, "end": 0.2}, ValueError, "start must come before end, got start=0.7 and end=0.2"),
-    ({"start": -0.1}, ValueError, "start must be a share of the steps, in [0, 1], got -0.1"),
-    ({"end": 1.5}, ValueError, "end must be a share of the steps, in [0, 1], got 1.5"),
-    ({"start": math.nan}, ValueError, "start must be a share of the steps, in [0, 1], got nan"),
-    ({"end": "half"}, TypeError, "end should be a number, got: str"),
-    ({"start": True}, TypeError, "start should be a number, got: bool"),
+    ({"start": -0.1}, ValueError, "start must lie in [0, 1], got -0.1"),
+    ({"end": 1.5}, ValueError, "end must lie in [0, 1], got 1.5"),
+    ({"start": math.nan}, ValueError, "start must lie in [0, 1], got nan"),
+    ({"end": "half"}, TypeError, "end must be a number, got str"),
+    ({"start": True}, TypeError, "start must be a number, got bool"),
     ({"to": -1}, ValueError, "to must be finite and not negative, got -1"),
     ({"to": math.nan}, ValueError, "to must be finite and not negative, got nan"),
     ({"to": math.inf}, ValueError, "to must be finite and not negative, got inf"),
-    ({"to": None}, TypeError, "to should be a number, got: NoneType"),
+    ({"to": None}, TypeError, "to must be a number, got NoneType"),
     ({"model": 3}, TypeError, "model must be an nn.Module, got int"),
     (
         {"model": nn.Sequential(nn.GRU(1, 2))},
@@ -136,7 +136,8 @@ def test_set_hardness() -> None:
     model = nn.Sequential(LSTM(1, 2), BRC(2, 2))
     set_hardness(model, 0.25)
     assert all(layer.hardness == 0.25 for layer in model)
-    for wrong, error in ((-1, ValueError), (math.nan, ValueError), ("x", TypeError)):
+    wrongs: list[tuple[Any, type[Exception]]] = [(-1, ValueError), (math.nan, ValueError), ("x", TypeError)]
+    for wrong, error in wrongs:
         with pytest.raises(error, match="^hardness "):
             set_hardness(model, wrong)
     assert all(layer.hardness == 0.25 for layer in model)

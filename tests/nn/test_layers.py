@@ -128,7 +128,7 @@ def slow(kind: Kind, layer: RecurrentLayer, x: Tensor, h: Tensor, dropout: float
             states: list[Tensor] = []
             for now in reversed(x) if direction else x:
                 drive = F.linear(now, parameters[f"weight_ih_l{k}{direction}"], parameters.get(f"bias_l{k}{direction}"))
-                state = kind.step(drive[None], state, parameters[f"weight_hh_l{k}{direction}"])
+                state = kind.step(drive[None], state, parameters[f"weight_hh_l{k}{direction}"], layer.hardness)
                 states.append(state)
             lasts.append(state)
             directions.append(torch.cat(states[::-1] if direction else states))

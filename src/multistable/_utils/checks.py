@@ -23,6 +23,13 @@ def check_positive(name: str, value: float) -> float:
     return float(value)
 
 
+def check_not_negative(name: str, value: float) -> float:
+    """`value` as a float; raise unless it is a finite number of at least 0."""
+    if not (math.isfinite(_as_number(name, value)) and value >= 0):
+        raise ValueError(f"{name} must be finite and not negative, got {value}")
+    return float(value)
+
+
 def check_fraction(name: str, value: float) -> float:
     """`value` as a float; raise unless it lies in (0, 1]."""
     if check_positive(name, value) > 1:

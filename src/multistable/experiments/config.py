@@ -5,7 +5,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from multistable._utils.checks import check_fraction, check_int, check_positive
+from multistable._utils.checks import check_fraction, check_int, check_not_negative, check_positive
 from multistable._utils.choices import check_choice, nearest
 from multistable.tasks import TASKS, Task
 
@@ -15,10 +15,12 @@ CELLS = ("rnn", "gru", "lstm", "mgu", "brc", "nbrc")
 
 INITS: dict[str, tuple[str, ...]] = {
     "default": CELLS,
-    "chrono": ("gru", "lstm"),
+    "chrono": ("gru", "lstm", "mgu", "brc", "nbrc"),
     "bistable": ("rnn", "gru", "lstm", "mgu"),
 }
 """The initialisers, and the cells that each has a meaning for."""
+
+_HARDNESS = 0.3  # that a variant called hard ends with
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Config:
         hidden: H, hidden units in a layer.
         double: whether layers are double layers, of which a warmup touches the first half alone.
         init: `"default"`: what the paper starts the cell from, and torch's own weights for an RNN. `"chrono"`: the same
-            with gates for memories as long as a sequence, for a GRU or an LSTM. `"bistable"`: the same with bistable
+            with gates for memories as long as a sequence, for all but an RNN. `"bistable"`: the same with bistable
             units, for all but BRC and nBRC.
         warmup: whether there is a multistability warmup before training.
         warmup_steps: its steps.
@@ -53,6 +55,9 @@ class Config:
         warmup_target: the VAA* that it aims at.
         warmup_horizon: the longest time under its constant inputs.
         warmup_max_prefix: its longest prefix; null for whole sequences.
+        hardness: of the gates that keep, at the end of training; 0 by default, for ordinary gates. For all but an RNN.
+        hardening_start: the share of training after which they begin to harden.
+        hardening_end: the share after which they are as hard as they get.
         lr: Adam's learning rate in training.
         batch_size: B, sequences in a batch, in the warmup too. In a T-Maze, transitions in an update.
         epochs: how many times training goes through the sequences; 50 by default, and none in a T-Maze.
@@ -99,6 +104,9 @@ class Config:
     warmup_target: float = 0.95
     warmup_horizon: int = 200
     warmup_max_prefix: int | None = 30
+    hardness: float = 0.0
+    hardening_start: float = 0.5
+    hardening_end: float = 0.8
     lr: float = 1e-3
     batch_size: int = 32
     epochs: int | None = None
@@ -144,6 +152,15 @@ class Config:
                 f"init must be one that the cell {self.cell} has a meaning for, got {self.init!r}, "
                 f"which is for {', '.join(INITS[self.init])}"
             )
+        for key in ("hardness", "hardening_start", "hardening_end"):
+            object.__setattr__(self, key, check_not_negative(key, getattr(self, key)))
+        if self.hardness > 0 and self.cell == "rnn":
+            raise ValueError("hardness is of gates, and the cell rnn has none")
+        if not self.hardening_start < self.hardening_end <= 1:
+            raise ValueError(
+                "hardening_start must come before hardening_end, shares of training in [0, 1], "
+                f"got {self.hardening_start} and {self.hardening_end}"
+            )
         if self.init == "chrono" and self.length == 1:
             raise ValueError("init chrono needs a length of at least 2, got 1")
 
@@ -175,7 +192,12 @@ class Config:
     @property
     def variant(self) -> str:
         """What sets the run apart from others of its cell, such as `"double+warmup"`; otherwise `"plain"`."""
-        parts = {self.init: self.init != "default", "double": self.double, "warmup": self.warmup}
+        parts = {
+            self.init: self.init != "default",
+            "double": self.double,
+            "warmup": self.warmup,
+            "hard": self.hardness > 0,
+        }
         return "+".join(part for part, present in parts.items() if present) or "plain"
 
     @cached_property
@@ -234,22 +256,27 @@ def variant_keys(variant: str) -> dict[str, Any]:
     """The keys that make a variant such as `"double+warmup"`; the inverse of `Config.variant`.
 
     Raises:
-        ValueError: the variant is not made of plain, chrono, bistable, double and warmup.
+        ValueError: the variant is not made of plain, chrono, bistable, double, warmup and hard.
 
     Examples:
         >>> from multistable.experiments.config import variant_keys
         >>> variant_keys("double+warmup")
-        {'init': 'default', 'double': True, 'warmup': True}
+        {'init': 'default', 'double': True, 'warmup': True, 'hardness': 0.0}
     """
     parts = [] if variant == "plain" else str(variant).split("+")
     inits = [part for part in parts if part in INITS and part != "default"]
-    unknown = set(parts) - {"double", "warmup", *inits}
+    unknown = set(parts) - {"double", "warmup", "hard", *inits}
     if unknown or len(inits) > 1 or len(set(parts)) < len(parts):
         raise ValueError(
-            "a variant must be plain, or made of chrono or bistable, double and warmup with + in between, "
+            "a variant must be plain, or made of chrono or bistable, double, warmup and hard with + in between, "
             f"got {variant!r}"
         )
-    return {"init": inits[0] if inits else "default", "double": "double" in parts, "warmup": "warmup" in parts}
+    return {
+        "init": inits[0] if inits else "default",
+        "double": "double" in parts,
+        "warmup": "warmup" in parts,
+        "hardness": _HARDNESS if "hard" in parts else 0.0,
+    }
 
 
 def is_possible(cell: str, init: str) -> bool:

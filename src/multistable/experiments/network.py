@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from multistable import init
 from multistable.experiments.config import Config
 from multistable.experiments.data import Examples, seed_for, task_of
-from multistable.nn import BRC, MGU, NBRC, DoubleLayer
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer, Hardening
 
-__all__ = ["Network", "drawn", "new_network", "recurrent_layers"]
+__all__ = ["Network", "drawn", "hardening_of", "new_network", "recurrent_layers"]
 
 Model = TypeVar("Model", bound=nn.Module)
 
 _TYPES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM, "mgu": MGU, "brc": BRC, "nbrc": NBRC}
+_HARD: dict[str, Any] = _TYPES | {"gru": GRU, "lstm": LSTM}
 
 
 class Network(nn.Module):
@@ -42,16 +43,23 @@ class Network(nn.Module):
 
 
 def recurrent_layers(
-    cell: str, features: int, hidden: int, layers: int, *, double: bool, batch_first: bool
+    cell: str, features: int, hidden: int, layers: int, *, double: bool, batch_first: bool, hard: bool = False
 ) -> nn.Module:
-    """Layers of one of the `CELLS`, or double layers of it, with weights as torch draws them."""
-    sizes = features, hidden, layers
+    """Layers of one of the `CELLS`, or double layers of it, with weights as torch draws them; with `hard`, ours."""
+    sizes, layer_type = (features, hidden, layers), (_HARD if hard else _TYPES)[cell]
     made: nn.Module = (
-        DoubleLayer(_TYPES[cell], *sizes, batch_first=batch_first)
+        DoubleLayer(layer_type, *sizes, batch_first=batch_first)
         if double
-        else _TYPES[cell](*sizes, batch_first=batch_first)
+        else layer_type(*sizes, batch_first=batch_first)
     )
     return made
+
+
+def hardening_of(config: Config, recurrent: nn.Module, steps: int) -> Hardening | None:
+    """The schedule of the gates' hardness over the run's training steps, if they are to become hard."""
+    if config.hardness == 0:
+        return None
+    return Hardening(recurrent, steps, config.hardening_start, config.hardening_end, config.hardness)
 
 
 def new_network(config: Config, examples: Examples) -> Network:
@@ -80,7 +88,9 @@ def drawn(
     sizes = features, config.hidden, config.layers
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_for(config.seed, "weights"))
-        rnn = recurrent_layers(config.cell, *sizes, double=config.double, batch_first=batch_first)
+        rnn = recurrent_layers(
+            config.cell, *sizes, double=config.double, batch_first=batch_first, hard=config.hardness > 0
+        )
         model = around(rnn)
     generator = torch.Generator().manual_seed(seed_for(config.seed, "initialiser"))
     if config.cell != "rnn":

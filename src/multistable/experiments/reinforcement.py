@@ -15,7 +15,7 @@ from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
 from multistable.experiments.experiment import Experiment, Row, Tested, Trained, measured
 from multistable.experiments.loggers import log, loggers_of
-from multistable.experiments.network import drawn
+from multistable.experiments.network import drawn, hardening_of
 from multistable.experiments.store import CHECKPOINT, METRICS, read_checkpoint, replacing, write_csv
 from multistable.rl import (
     DRQN,
@@ -127,7 +127,9 @@ class Reinforcement(Experiment):
 
     def _learner(self) -> Learner:
         """A learner that has learnt nothing so far."""
-        return Learner(self.network, self._env, self._buffer, _EXPLORATION, self._settings)
+        steps = self._settings.episodes * self._settings.updates_per_episode
+        hardening = hardening_of(self._config, self.recurrent, steps)
+        return Learner(self.network, self._env, self._buffer, _EXPLORATION, self._settings, hardening)
 
     def _row(self, epoch: int, played: list[Played]) -> Row:
         """What is known after an epoch: how episodes went, how the agent does, and at the chosen cadence VAA."""

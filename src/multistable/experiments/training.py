@@ -18,7 +18,7 @@ from multistable.experiments.config import Config
 from multistable.experiments.data import Data, Examples, seed_for, shuffled
 from multistable.experiments.experiment import Row, measured
 from multistable.experiments.loggers import log, loggers_of
-from multistable.experiments.network import Network
+from multistable.experiments.network import Network, hardening_of
 from multistable.experiments.store import CHECKPOINT, METRICS, replacing, write_csv
 from multistable.experiments.team import Share, Team, share_of
 from multistable.tasks import Score
@@ -59,6 +59,8 @@ class Training(pl.LightningModule):
         self.rows = list(rows)
         self.seconds = 0.0
         self._config, self._data, self._score, self._folder = config, data, score, folder
+        assert config.epochs is not None
+        self._hardening = hardening_of(config, network.rnn, config.epochs * self.batch_count())
         self._sums = torch.zeros(2)
         self._since = 0.0
 
@@ -79,6 +81,10 @@ class Training(pl.LightningModule):
             self._sums += share.counted * torch.stack([loss, self._score.measure(answers, share.targets)])
         # The mean over all processes, which their gradients come to, is thus that over the whole batch.
         return loss * (share.counted * self.trainer.world_size / share.batch_size)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self._hardening is not None:
+            self._hardening.step()
 
     def on_train_epoch_end(self) -> None:
         sums = self.trainer.strategy.reduce(self._sums, reduce_op="sum")
@@ -102,9 +108,13 @@ class Training(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["run"] = {"config": self._config.to_dict(), "rows": self.rows, "seconds": self.seconds}
+        if self._hardening is not None:
+            checkpoint["hardening"] = self._hardening.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.rows, self.seconds = checkpoint["run"]["rows"], checkpoint["run"]["seconds"]
+        if self._hardening is not None:
+            self._hardening.load_state_dict(checkpoint["hardening"])
 
     @property
     def epoch(self) -> int:

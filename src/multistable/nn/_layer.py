@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from multistable._utils.checks import check_not_negative
 from multistable.nn._call import Call, State, TensorOrPacked
 from multistable.nn._directions import Weights, suffixes
 from multistable.nn.ops import Recurrence
-from multistable.nn.ops._hard import check_hardness
 
 __all__ = ["RecurrentLayer", "check_dropout", "check_flag", "check_size"]
 
@@ -47,7 +47,7 @@ class RecurrentLayer(nn.Module):
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(f"dtype should be a floating-point type, got: {dtype}")
         check_dropout(dropout, num_layers)
-        self._first_hardness = check_hardness("hardness", hardness)
+        self._first_hardness = check_not_negative("hardness", hardness)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers

@@ -17,7 +17,7 @@ _OURS: dict[type[nn.Module], type[nn.Module]] = {nn.GRU: GRU, nn.LSTM: LSTM}
 _TORCHS: dict[type[nn.Module], type[nn.Module]] = {ours: theirs for theirs, ours in _OURS.items()}
 
 
-def convert(model: nn.Module) -> nn.Module:
+def convert(model: nn.Module) -> Any:
     """Replace every `nn.GRU` and `nn.LSTM` in a model by `multistable.nn.GRU` and `LSTM`, in place.
 
     The parameters are the same objects, so that an optimiser goes on with them. At hardness 0, with which they start,
@@ -50,7 +50,7 @@ def convert(model: nn.Module) -> nn.Module:
     return _replaced(model, layers, _OURS)
 
 
-def revert(model: nn.Module, *, soft: bool = False) -> nn.Module:
+def revert(model: nn.Module, *, soft: bool = False) -> Any:
     """Replace every `GRU` and `LSTM` of `multistable.nn` in a model by torch's, in place: the inverse of `convert`.
 
     Args:

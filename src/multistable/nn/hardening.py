@@ -1,13 +1,12 @@
 """`Hardening`: the schedule that makes gates hard in the course of training."""
 
-import numbers
 from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
 
-from multistable.nn._layer import RecurrentLayer, check_size
-from multistable.nn.ops._hard import check_hardness
+from multistable._utils.checks import check_int, check_not_negative, check_probability
+from multistable.nn._layer import RecurrentLayer
 
 __all__ = ["Hardening", "set_hardness"]
 
@@ -45,12 +44,11 @@ class Hardening:
 
     def __init__(self, model: nn.Module, steps: int, start: float = 0.5, end: float = 0.8, to: float = 0.3) -> None:
         self._layers = hard_layers(model)
-        check_size("steps", steps)
-        self.steps = steps
-        self.start, self.end = _check_share("start", start), _check_share("end", end)
+        self.steps = check_int("steps", steps)
+        self.start, self.end = check_probability("start", start), check_probability("end", end)
         if not start < end:
             raise ValueError(f"start must come before end, got start={start} and end={end}")
-        self.to = check_hardness("to", to)
+        self.to = check_not_negative("to", to)
         self._first = [layer.hardness.item() for layer in self._layers]
         self.last_step = 0
 
@@ -115,7 +113,7 @@ def set_hardness(module: nn.Module, hardness: float) -> None:
         >>> lstm
         LSTM(1, 8, hardness=0.3)
     """
-    layers, value = hard_layers(module), check_hardness("hardness", hardness)
+    layers, value = hard_layers(module), check_not_negative("hardness", hardness)
     for layer in layers:
         layer.hardness.fill_(value)
 
@@ -140,11 +138,3 @@ def hard_layers(module: nn.Module) -> list[RecurrentLayer]:
 
 def _found(module: nn.Module) -> Iterator[RecurrentLayer]:
     return (one for one in module.modules() if isinstance(one, RecurrentLayer))
-
-
-def _check_share(name: str, share: float) -> float:
-    if isinstance(share, bool) or not isinstance(share, numbers.Real):
-        raise TypeError(f"{name} should be a number, got: {type(share).__name__}")
-    if not 0 <= share <= 1:
-        raise ValueError(f"{name} must be a share of the steps, in [0, 1], got {share}")
-    return float(share)

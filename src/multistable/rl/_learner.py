@@ -1,7 +1,7 @@
 """The loop of deep recurrent Q-learning."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from multistable.nn import Hardening
 from multistable.rl._agents import EpsilonGreedy, Greedy, Random
-from multistable.rl._replay_buffer import ReplayBuffer
+from multistable.rl._replay_buffer import ReplayBuffer, Transition
 from multistable.rl._rollouts import rollout
 from multistable.rl._settings import DRQNSettings
 from multistable.rl._temporal_difference import TargetNetwork, update
@@ -41,7 +42,8 @@ class Period(NamedTuple):
 class Learner:
     """Deep recurrent Q-learning as `train_drqn` describes it; changes the network and the buffer in place.
 
-    The buffer must hold an episode. `exploration` holds the probabilities of random actions, (A,).
+    The buffer must hold an episode. `exploration` holds the probabilities of random actions, (A,); `hardening` goes a
+    step further with each update.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class Learner:
         buffer: ReplayBuffer,
         exploration: NDArray[np.float64],
         settings: DRQNSettings,
+        hardening: Hardening | None = None,
     ) -> None:
         self.network = network
         self.buffer = buffer
-        self._env, self._exploration, self._settings = env, exploration, settings
+        self._env, self._exploration, self._settings, self._hardening = env, exploration, settings, hardening
         self._target = TargetNetwork(network, settings.discount)
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._optimizer = torch.optim.Adam(parameters, lr=settings.lr, fused=True)
@@ -90,12 +93,19 @@ class Learner:
         self._target.prepare(self.buffer)
         settings = self._settings
         drawn = [self.buffer.sample(settings.batch_size, rng) for _ in range(settings.updates_per_episode)]
-        loss = fmean(update(self.network, self._optimizer, some, self._target.targets(some)) for some in drawn)
+        loss = fmean(self._update(some) for some in drawn)
         return Played(float(episode.rewards.sum()), len(episode), loss)
+
+    def _update(self, transitions: Sequence[Transition]) -> float:
+        loss = update(self.network, self._optimizer, transitions, self._target.targets(transitions))
+        if self._hardening is not None:
+            self._hardening.step()
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """What learning goes on with; complete only where a period ends with a copy, as it lacks the target network."""
         return {
+            **({} if self._hardening is None else {"hardening": self._hardening.state_dict()}),
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "buffer": self.buffer.state_dict(),
@@ -106,6 +116,8 @@ class Learner:
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.buffer.load_state_dict(state["buffer"])
+        if self._hardening is not None:
+            self._hardening.load_state_dict(state["hardening"])
         self._target.copy(self.network)
 
 

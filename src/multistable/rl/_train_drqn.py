@@ -1,7 +1,7 @@
 """`train_drqn`: deep recurrent Q-learning."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -16,6 +16,7 @@ from multistable._utils.progress import progress_bar
 from multistable._utils.randomness import as_generator, draw_seed
 from multistable._utils.restore import kept_on_failure
 from multistable._warmup import warmup
+from multistable.nn import Hardening
 from multistable.rl._encoding import Encoding, encoding_of
 from multistable.rl._evaluate import Optimal, check_envs, check_network, check_optimal, evaluate
 from multistable.rl._learner import Learner, Played, filled_buffer
@@ -25,7 +26,9 @@ from multistable.rl.drqn import DRQN, as_inputs
 
 __all__ = ["train_drqn"]
 
-_FILLED_IN = ("module", "inputs", "generator")  # arguments of `warmup` that `train_drqn` gives itself
+# Arguments that `train_drqn` gives itself.
+_OF_WARMUP = ("module", "inputs", "generator")
+_OF_HARDENING = ("model", "steps")
 
 
 def train_drqn(
@@ -45,6 +48,7 @@ def train_drqn(
     capacity: int = DRQNSettings.capacity,
     optimal: Optimal | None = None,
     warmup_options: Mapping[str, Any] | None = None,
+    hardening_options: Mapping[str, Any] | None = None,
     generator: torch.Generator | int | None = None,
     progress: bool = False,
 ) -> DRQNResult:
@@ -62,8 +66,11 @@ def train_drqn(
     With `warmup_options`, the recurrent layers are warmed up before any learning, on the histories in the buffer; of a
     `DoubleLayer`, only the first part is.
 
-    Only parameters that require a gradient change. Their `.grad` is left as it was, and if the call raises, so are the
-    parameters.
+    With `hardening_options`, the gates of layers of `multistable.nn` become hard in the course of all updates, as
+    `multistable.nn.Hardening` does it.
+
+    Only parameters that require a gradient change, and the layers' hardness. Their `.grad` is left as it was, and if
+    the call raises, so are parameters and hardness.
 
     Args:
         network: the network, changed in place.
@@ -86,6 +93,8 @@ def train_drqn(
         optimal: tells from the returns (N,) and steps (N,) of episodes which of them were optimal, as
             `optimal_in_t_maze(length)` does; by default none is said to be.
         warmup_options: arguments of `multistable.warmup`, such as `{"steps": 100}`; None, the default, for no warmup.
+        hardening_options: arguments of `multistable.nn.Hardening` but for `model` and `steps`, such as
+            `{"start": 0.5}`; None, the default, for gates that stay as they are.
         generator: draws all that is random, and seeds the environments: a `torch.Generator`, or a seed; by default a
             new generator with torch's initial seed.
         progress: whether to show a progress bar; needs the extra `progress`.
@@ -98,7 +107,8 @@ def train_drqn(
             `Discrete` nor `Box`.
         ValueError: a number is out of its range, the network's sizes do not fit the environment, all its parameters
             are frozen, the environments differ in their spaces, an option of the warmup is unknown, an observation or
-            reward is NaN or infinite, or an episode is longer than the capacity.
+            reward is NaN or infinite, an episode is longer than the capacity, or with `hardening_options` no gate of
+            the network can be hard.
         FloatingPointError: a value of an action or the loss became NaN or infinite.
         ImportError: `progress` without the extra.
 
@@ -133,7 +143,13 @@ def train_drqn(
     if not parameters:
         raise ValueError("network must have a parameter that requires a gradient, got all of them frozen")
     check_optimal(optimal)
-    _check_warmup_options(warmup_options)
+    _check_options("warmup_options", warmup_options, warmup, _OF_WARMUP)
+    _check_options("hardening_options", hardening_options, Hardening, _OF_HARDENING)
+    hardening = (
+        None
+        if hardening_options is None
+        else Hardening(network.recurrent, settings.episodes * settings.updates_per_episode, **hardening_options)
+    )
     generator = as_generator(generator)
     numbers = progress_bar(settings.episodes, "deep recurrent Q-learning", progress)
     rng = np.random.default_rng(draw_seed(generator))
@@ -147,7 +163,7 @@ def train_drqn(
         if warmup_options is not None:
             histories = [as_inputs(episode.inputs, network) for episode in buffer]
             warmed = warmup(network.recurrent, histories, generator=generator, **warmup_options)
-        learner = Learner(network, env, buffer, probabilities, settings)
+        learner = Learner(network, env, buffer, probabilities, settings, hardening)
         evaluations = {0: evaluate(network, evaluation_envs, optimal=optimal, seed=evaluation_seed)}
         for period in learner.learn(numbers, lambda _: rng):
             played += period.played
@@ -190,13 +206,15 @@ def _check_exploration(exploration: Sequence[float] | None, num_actions: int) ->
     return probabilities
 
 
-def _check_warmup_options(options: Mapping[str, Any] | None) -> None:
-    """Raise unless these are arguments of `warmup`; their values it checks itself, when it is called."""
+def _check_options(
+    argument: str, options: Mapping[str, Any] | None, function: Callable[..., Any], filled_in: Sequence[str]
+) -> None:
+    """Raise unless these are arguments of a function; their values it checks itself, when it is called."""
     if options is None:
         return
     if not isinstance(options, Mapping):
-        raise TypeError(f"warmup_options must be a mapping or None, got {type(options).__name__}")
-    known = [name for name in signature(warmup).parameters if name not in _FILLED_IN]
+        raise TypeError(f"{argument} must be a mapping or None, got {type(options).__name__}")
+    known = [name for name in signature(function).parameters if name not in filled_in]
     for name in options:
         if name not in known:
-            raise ValueError(f"warmup_options may hold {', '.join(known)}, got {name!r}")
+            raise ValueError(f"{argument} may hold {', '.join(known)}, got {name!r}")

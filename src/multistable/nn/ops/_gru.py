@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._hard import Hardness, gate, harden_, slope
+from multistable.nn.ops._gates import Hardness, gate, harden_, slope, tanh_
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
@@ -68,7 +68,7 @@ def _forward(given: Given) -> Tensor:
         by_h.addmm_(h, recurrent)
         r_and_z.sigmoid_()
         harden_(z, hardness)
-        n.addcmul_(r, m).tanh_()
+        tanh_(n.addcmul_(r, m))
         h = torch.lerp(n, h, z, out=after)
     return gates.view(-1, 4, hidden_size)
 

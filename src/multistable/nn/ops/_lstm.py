@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._hard import Hardness, gate, harden_, slope
+from multistable.nn.ops._gates import Hardness, gate, harden_, slope, tanh_
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
@@ -58,7 +58,7 @@ def _forward(given: Given) -> Tensor:
     """Fill h and c (N, H); the gates (N, 4, H): i, f, o and (1 + g) / 2."""
     inputs, h, c, weight_ih, weight_hh, bias, hardness, sizes, states, inners = given
     hidden_size = h.shape[1]
-    # tanh(x) = 2 sigmoid(2 x) - 1, so that with g's x doubled one sigmoid serves all gates; it costs a fifth of a tanh.
+    # tanh(x) = 2 sigmoid(2 x) - 1, so that with g's x doubled one sigmoid serves all gates.
     twice_g = weight_ih.new_tensor([1, 1, 1, 2]).repeat_interleave(hidden_size)[:, None]
     recurrent = (weight_hh * twice_g).t().contiguous()
     bias = None if bias is None else bias * twice_g[:, 0]
@@ -70,7 +70,7 @@ def _forward(given: Given) -> Tensor:
         every.addmm_(h, recurrent).sigmoid_()
         harden_(hard, hardness)
         c = torch.mul(f, c, out=c_after).addcmul_(i, half_g, value=2).sub_(i)
-        h = _tanh(c, h_after).mul_(o)
+        h = tanh_(h_after.copy_(c)).mul_(o)
     return gates.view(-1, 4, hidden_size)
 
 
@@ -78,7 +78,7 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     h, c, (i, f, o, half_g) = chunk.before, chunk.inner_before, chunk.gates.unbind(1)
     grads, by_gates = torch.empty_like(chunk.gates), torch.empty_like(chunk.gates)
     # Derivatives of c' by i, f and g, of h' by o, each gate before its nonlinearity, and of h' by c'.
-    read = _tanh(chunk.inners, torch.empty_like(chunk.inners))
+    read = tanh_(chunk.inners.clone())
     torch.mul(slope(i, chunk.hardness), 2 * half_g - 1, out=by_gates[:, 0])
     torch.mul(slope(f, chunk.hardness), c, out=by_gates[:, 1])
     torch.mul(slope(o, None), read, out=by_gates[:, 2])
@@ -92,11 +92,6 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
         of_c.mul_(f_now)
         earlier.addmm_(flat, weight_hh)
     return grads, grads.flatten(1).t() @ h
-
-
-def _tanh(x: Tensor, out: Tensor) -> Tensor:
-    """tanh(x), in `out`."""
-    return torch.mul(x, 2, out=out).sigmoid_().mul_(2).sub_(1)
 
 
 lstm = Recurrence(

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._hard import Hardness, gate, harden_, slope
+from multistable.nn.ops._gates import Hardness, gate, harden_, slope, tanh_
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
@@ -37,7 +37,7 @@ def _forward(given: Given) -> Tensor:
         if len(h) != len(after):
             h = h[: len(after)]
         harden_(f.addmm_(h, u_f).sigmoid_(), hardness)
-        candidate.addmm_(f * h, u_h).tanh_()
+        tanh_(candidate.addmm_(f * h, u_h))
         h = torch.lerp(h, candidate, f, out=after)
     return gates.view(-1, 2, h.shape[1])
 

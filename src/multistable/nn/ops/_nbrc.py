@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._hard import Hardness, gate, harden_, slope
+from multistable.nn.ops._gates import Hardness, gate, harden_, slope, tanh_
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
@@ -44,7 +44,7 @@ def _forward(given: Given) -> Tensor:
             h = h[: len(after)]
         c_and_a.addmm_(h, recurrent).sigmoid_()
         harden_(c, hardness)
-        candidate.addcmul_(half_a, h, value=2).tanh_()
+        tanh_(candidate.addcmul_(half_a, h, value=2))
         h = torch.lerp(candidate, h, c, out=after)
     return gates.view(-1, 3, hidden_size)
 

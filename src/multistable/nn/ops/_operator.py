@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from multistable.nn.ops._hard import value_of
+from multistable.nn.ops._gates import value_of
 from multistable.nn.ops._rows import chunks, last_rows, step_sizes, with_gradients
 from multistable.nn.ops._steps import Given, Steps
 

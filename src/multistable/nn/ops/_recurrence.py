@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._hard import Hardness, as_hardness
+from multistable.nn.ops._gates import Hardness, as_hardness
 from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
 from multistable.nn.ops._rows import step_sizes
 

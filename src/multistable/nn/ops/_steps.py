@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from multistable.nn.ops._hard import Hardness
+from multistable.nn.ops._gates import Hardness
 
 __all__ = ["Given", "Steps"]
 

@@ -1,16 +1,17 @@
-"""Gates that reach their ends: clamp((1 + 2 hardness) sigmoid(x) - hardness, 0, 1).
+"""Nonlinearities, and gates that reach their ends: clamp((1 + 2 hardness) sigmoid(x) - hardness, 0, 1).
 
 At hardness 0 that is the sigmoid. Above it the gate is exactly 0 and 1 from a finite x on, where its derivative is 0.
 """
 
-import math
 import numbers
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["Hardness", "as_hardness", "check_hardness", "gate", "harden_", "slope", "value_of"]
+from multistable._utils.checks import check_not_negative
+
+__all__ = ["Hardness", "as_hardness", "gate", "harden_", "slope", "tanh_", "value_of"]
 
 Hardness = float | Tensor
 
@@ -28,6 +29,11 @@ def harden_(soft: Tensor, hardness: Hardness | None) -> Tensor:
     return soft if hardness is None else soft.mul_(1 + 2 * hardness).sub_(hardness).clamp_(0, 1)
 
 
+def tanh_(x: Tensor) -> Tensor:
+    """tanh(x) = 2 sigmoid(2 x) - 1, in place, to within a rounding of 1: on a CPU in a third of the time of a tanh."""
+    return x.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
 def slope(gate: Tensor, hardness: Hardness | None) -> Tensor:
     """The gate's derivative by what drives it, from the gate itself; 0 at both ends."""
     inside = gate * (1 - gate)
@@ -35,21 +41,6 @@ def slope(gate: Tensor, hardness: Hardness | None) -> Tensor:
         return inside
     # (gate + hardness) (1 + hardness - gate) / (1 + 2 hardness), and 0 where `inside` is
     return inside.add_(inside.sign().mul_(hardness * (1 + hardness))).div_(1 + 2 * hardness)
-
-
-def check_hardness(name: str, hardness: Any) -> float:
-    """`hardness` as a float.
-
-    Raises:
-        TypeError: it is not a number.
-        ValueError: it is negative, NaN or infinite.
-    """
-    if isinstance(hardness, bool) or not isinstance(hardness, numbers.Real):
-        raise TypeError(f"{name} should be a number, got: {type(hardness).__name__}")
-    value = float(hardness)
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be finite and not negative, got {hardness}")
-    return value
 
 
 def as_hardness(hardness: Any) -> Tensor | None:
@@ -60,7 +51,7 @@ def as_hardness(hardness: Any) -> Tensor | None:
         ValueError: it is a negative, NaN or infinite number, or a tensor of another shape than ().
     """
     if not isinstance(hardness, Tensor):
-        value = check_hardness("hardness", hardness)
+        value = check_not_negative("hardness", hardness)
         return None if value == 0 else torch.tensor(value, dtype=torch.float64, device="cpu")
     if not hardness.is_floating_point():
         raise TypeError(f"hardness must be of a floating-point type, got {hardness.dtype}")
@@ -73,5 +64,5 @@ def value_of(hardness: Tensor | None) -> Hardness | None:
     """What a pass computes with: None for no hardness; on a GPU the tensor itself, as reading it would wait for it."""
     if hardness is None or hardness.device.type != "cpu":
         return hardness
-    value = check_hardness("hardness", hardness.item())
+    value = check_not_negative("hardness", hardness.item())
     return None if value == 0 else value
