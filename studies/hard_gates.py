@@ -22,7 +22,8 @@ from multistable.tasks import copy_first_input
 CELLS: dict[str, type[RecurrentLayer]] = {"gru": GRU, "lstm": LSTM, "mgu": MGU, "brc": BRC, "nbrc": NBRC}
 STARTS = ("plain", "warmup", "chrono")
 HIDDEN, LAYERS = 64, 2
-SHORTEST, LONGEST, STEPS, BATCH = 5, 200, 2000, 32
+SHORTEST, LONGEST, BATCH = 5, 200, 32
+STEPS = {"gru": 2000, "lstm": 3000, "mgu": 2000, "brc": 2000, "nbrc": 2000}
 LR, CONSTANT, LAST = 2e-3, 0.75, 0.05  # the rate, for which share of the steps, and its share at the end
 CLIP = 1.0
 LENGTHS, PIECE = (100, 1_000, 10_000, 100_000, 1_000_000), 500
@@ -70,7 +71,7 @@ def rate(done: float) -> float:
     return LAST + (1 - LAST) * (1 + math.cos(math.pi * (done - CONSTANT) / (1 - CONSTANT))) / 2
 
 
-def train(network: Network, task: str, hard: bool, seed: int, steps: int = STEPS) -> list[float]:
+def train(network: Network, task: str, hard: bool, seed: int, steps: int) -> list[float]:
     """Sequences of random lengths, one length for each batch; with or without hardening."""
     generator = torch.Generator().manual_seed(1000 + seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=LR)
@@ -135,7 +136,7 @@ def remembered(cell: str, task: str, start: str, hard: bool, seed: int) -> Row:
     """What one network learns, and for how long it remembers."""
     began = time.perf_counter()
     network = new_network(cell, start, seed)
-    losses = train(network, task, hard, seed)
+    losses = train(network, task, hard, seed, STEPS[cell])
     trained = time.perf_counter()
     WEIGHTS.mkdir(exist_ok=True)
     torch.save(network.state_dict(), WEIGHTS / f"{cell}-{task}-{start}-{'hard' if hard else 'soft'}-{seed}.pt")

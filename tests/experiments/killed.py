@@ -35,6 +35,9 @@ SHARED: dict[str, Any] = {
     "measure_horizon": 20,
     "attractors_horizon": 128,
     "evaluation_lengths": (3, 12),
+    "hardness": 0.25,
+    "hardening_start": 0.3,
+    "hardening_end": 0.9,
 }
 TASKS: dict[str, dict[str, Any]] = {
     "copy_first_input": {"samples": 40, "test_samples": 10, "epochs": 2},

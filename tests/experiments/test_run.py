@@ -40,6 +40,7 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
         tiny("denoising", length=14, forgetting=6, cell="brc", warmup=True, evaluation_lengths=[8]),
         tiny("flip_flop", cell="lstm", init="chrono", warmup=True, measure_every=2, evaluation_lengths=[9]),
         tiny("pixels", cell="nbrc", batch_size=300, epochs=1),
+        tiny(init="chrono", hardness=0.25, double=True, evaluation_lengths=[12]),
         tiny("permuted_pixels", padding=2, cell="rnn", batch_size=300, epochs=1, double=True, warmup=True),
         tiny("permuted_rows", padding=4, batch_size=300, warmup=True, evaluation_lengths=[0, 9]),
     ],
@@ -84,6 +85,23 @@ def test_the_checkpoint_is_what_was_trained_and_tested(tmp_path: Path) -> None:
     with torch.no_grad():
         error = nn.functional.mse_loss(network(inputs).double(), targets.double()).item()
     assert summary["test_metric"] == pytest.approx(error, rel=1e-6)  # float32 sums of 30 squares
+
+
+def test_gates_are_hard_at_the_end_of_training(tmp_path: Path) -> None:
+    """20 training steps, of which those from the 4th to the 10th harden; what is tested is the hard network."""
+    config = tiny(cell="lstm", init="chrono", hardness=0.25, hardening_start=0.2, hardening_end=0.5, epochs=4)
+    summary = run(config, tmp_path)
+    checkpoint = torch.load(tmp_path / config.name / "checkpoint.ckpt", weights_only=True)
+    assert checkpoint["state_dict"]["network.rnn.hardness"] == 0.25
+    assert checkpoint["hardening"]["last_step"] == checkpoint["hardening"]["steps"] == 20
+    network = new_network(config, examples_to_train(config).train)
+    assert network.rnn.hardness == 0
+    weights = {key.removeprefix("network."): value for key, value in checkpoint["state_dict"].items()}
+    network.load_state_dict(weights)
+    score = task_of(config).score
+    assert evaluate(network, examples_to_test(config), score)[1] == summary["test_metric"]
+    network.rnn.hardness.zero_()
+    assert evaluate(network, examples_to_test(config), score)[1] != summary["test_metric"]
 
 
 def test_a_smaller_last_batch_counts_for_what_it_holds() -> None:

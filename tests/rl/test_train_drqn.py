@@ -1,4 +1,5 @@
 import copy
+import itertools
 import json
 import math
 import pickle
@@ -15,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.wrappers import TimeLimit
 from torch import nn
 
-from multistable.nn import DoubleLayer
+from multistable.nn import GRU, DoubleLayer
 from multistable.rl import (
     DRQN,
     T_MAZE_EXPLORATION,
@@ -25,6 +26,8 @@ from multistable.rl import (
     optimal_in_t_maze,
     train_drqn,
 )
+from multistable.rl._evaluate import evaluate
+from multistable.rl._learner import Learner
 from multistable.rl._settings import DRQNSettings
 
 MAZE = "multistable/TMaze-v0"
@@ -107,6 +110,38 @@ def test_a_seed_decides_everything_and_nothing_global_is_touched(warmup_options:
     assert same(some, others) and not same(some, different)
     assert torch.equal(torch.get_rng_state(), before)
     assert pickle.dumps(np.random.get_state()) == numpy_before
+
+
+def test_gates_become_hard_in_the_course_of_all_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build(GRU)
+    seen = []
+    play = Learner.play
+
+    def noting(learner: Learner, rng: np.random.Generator) -> Any:
+        played = play(learner, rng)
+        seen.append(round(network.recurrent.get_buffer("hardness").item(), 6))
+        return played
+
+    monkeypatch.setattr(Learner, "play", noting)
+    train(network, episodes=5, updates_per_episode=2, hardening_options={"start": 0.2, "end": 0.6, "to": 0.4})
+    assert seen == [0, 0.2, 0.4, 0.4, 0.4]
+    assert without_seconds(train(build(GRU))) == without_seconds(train(build(GRU)))
+
+
+def test_what_fails_leaves_the_hardness_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build(GRU)
+    calls = itertools.count()
+
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == 2:
+            raise FloatingPointError("in an evaluation")
+        return evaluate(*arguments, **options)
+
+    monkeypatch.setattr("multistable.rl._train_drqn.evaluate", failing)
+    before = copy.deepcopy(network)
+    with pytest.raises(FloatingPointError, match="^in an evaluation$"):
+        train(network, hardening_options={"start": 0, "end": 0.5})
+    assert same(network, before) and network.recurrent.get_buffer("hardness") == 0
 
 
 def test_a_warmup_comes_first_and_changes_the_first_parts_alone() -> None:
@@ -245,6 +280,14 @@ def frozen() -> DRQN:
         ({"exploration": (0.5, 0.5, 0.5, 0.5)}, ValueError, HALVES),
         ({"exploration": (1.5, -0.5, 0, 0)}, ValueError, "exploration must lie in [0, 1], got 1.5"),
         ({"optimal": 4}, TypeError, "optimal must be a function (returns, steps) -> booleans or None"),
+        ({"hardening_options": 0.3}, TypeError, "hardening_options must be a mapping or None, got float"),
+        ({"hardening_options": {"steps": 3}}, ValueError, "hardening_options may hold start, end, to, got 'steps'"),
+        ({"hardening_options": {"start": 0.9}}, ValueError, "start must come before end, got start=0.9 and end=0.8"),
+        (
+            {"hardening_options": {}, "network": DRQN(nn.GRU(9, 8), 4)},
+            ValueError,
+            "model must be or hold a recurrent layer of multistable.nn, got GRU without one",
+        ),
         ({"warmup_options": True}, TypeError, "warmup_options must be a mapping or None, got bool"),
         ({"warmup_options": {"step": 3}}, ValueError, OPTIONS),
         ({"warmup_options": {"generator": 3}}, ValueError, "progress, got 'generator'"),

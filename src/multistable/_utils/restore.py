@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from multistable._utils.randomness import forked_rng
 
@@ -33,16 +33,17 @@ def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
 
 
 @contextmanager
-def kept_on_failure(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Restore the parameters if the block raises, and their `.grad` in any case."""
-    values = [parameter.detach().clone() for parameter in parameters]
+def kept_on_failure(parameters: Sequence[nn.Parameter], buffers: Sequence[Tensor] = ()) -> Iterator[None]:
+    """Restore parameters and buffers if the block raises, and the parameters' `.grad` in any case."""
+    kept = [*parameters, *buffers]
+    values = [one.detach().clone() for one in kept]
     gradients = [parameter.grad for parameter in parameters]
     try:
         yield
     except BaseException:
         with torch.no_grad():
-            for parameter, value in zip(parameters, values, strict=True):
-                parameter.copy_(value)
+            for one, value in zip(kept, values, strict=True):
+                one.copy_(value)
         raise
     finally:
         for parameter, gradient in zip(parameters, gradients, strict=True):

@@ -158,7 +158,7 @@ def train_drqn(
     start = time.perf_counter()
     played: list[Played] = []
     warmed = None
-    with kept_on_failure(parameters), torch.inference_mode(False), torch.enable_grad():
+    with kept_on_failure(parameters, list(network.buffers())), torch.inference_mode(False), torch.enable_grad():
         buffer = filled_buffer(env, settings.capacity, probabilities, rng)
         if warmup_options is not None:
             histories = [as_inputs(episode.inputs, network) for episode in buffer]
