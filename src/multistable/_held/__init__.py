@@ -1,0 +1,1 @@
+"""Which units of a layer with hard gates are held for ever, whatever the inputs."""
