@@ -1,4 +1,4 @@
-"""Interval arithmetic that holds for the floating-point steps of a layer too: every result is widened by what rounds."""
+"""Interval arithmetic that holds for floating-point arithmetic too: every result is widened by what is rounded."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor
 
 __all__ = ["Arithmetic", "Interval"]
 
-# By how many units of rounding a sigmoid or tanh of torch's is off at most: a few, doubled for tanh z = 2 sigmoid(2z) - 1.
+# By how many units of rounding torch's sigmoid and tanh are off at most: a few, doubled for tanh z = 2 sigmoid(2z) - 1.
 _OFF = 16
 
 
@@ -70,7 +70,7 @@ class Arithmetic:
 
     @property
     def threshold(self) -> float:
-        """From where on a gate is exactly 1, and at minus which it is exactly 0; infinite if rounding may prevent it."""
+        """From where on a gate is exactly 1, and below minus which 0; infinite if rounding may prevent it."""
         at = (1 + self.hardness) / (1 + 2 * self.hardness) + 2 * _OFF * self.eps
         return math.log(at / (1 - at)) if at < 1 else math.inf
 

@@ -14,8 +14,8 @@ from multistable.nn._directions import Weights
 
 __all__ = ["Closed", "Layer", "cells", "close", "drive_of"]
 
-# The bounds of a box lie on a grid, so that it stops growing. The grid starts as fine as this and becomes twice as coarse
-# every so many iterations, so that it does so soon.
+# The bounds of a box lie on a grid, so that it stops growing. The grid starts as fine as this and becomes twice as
+# coarse every so many iterations, so that it stops soon.
 _GRID, _PATIENCE = 2.0**-16, 64
 
 
@@ -63,23 +63,24 @@ class Closed:
     box: Box
 
 
-def cells(bound: float, weight: Tensor, limit: int) -> Interval:
+def cells(layer: Layer, bound: float, limit: int) -> Interval:
     """Divide all inputs |x_i| <= bound into at most `limit` cells.
 
     If there are too many inputs to split all, those with the largest weights are.
 
     Args:
-        bound: above 0.
-        weight: of the inputs, (G * H, I).
+        layer: the lowest one.
+        bound: above 0; an input may be rounded up from it.
         limit: the number of cells at most.
 
     Returns:
         The cells, (1, K, I).
     """
-    size = weight.shape[1]
+    weight = layer.weights.ih.detach()
+    size, bound = weight.shape[1], bound * (1 + layer.arithmetic.eps)
     parts = max(2, math.floor(limit ** (1 / size) + 1e-9)) if limit > 1 else 1
     most = math.floor(math.log(limit, parts) + 1e-9) if parts > 1 else 0
-    split = set(weight.detach().abs().sum(0).topk(min(size, most)).indices.tolist())
+    split = set(weight.abs().sum(0).topk(min(size, most)).indices.tolist())
     edges = [torch.linspace(-bound, bound, (parts if i in split else 1) + 1, dtype=torch.float64) for i in range(size)]
     lower = torch.cartesian_prod(*(edge[:-1] for edge in edges)).view(1, -1, size)
     upper = torch.cartesian_prod(*(edge[1:] for edge in edges)).view(1, -1, size)

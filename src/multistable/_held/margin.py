@@ -1,7 +1,7 @@
 """`margin_loss`: what trains a layer towards units that are held for ever."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from multistable._held.closure import Layer, cells, close, drive_of
 from multistable._held.steps import Box
@@ -25,7 +25,7 @@ def loss_of(layers: list[Layer], starts: list[Box], bound: float, margin: float,
     Returns:
         A scalar; 0 if no unit holds.
     """
-    inputs, seen = cells(bound, layers[0].weights.ih, 1), None
+    inputs, seen = cells(layers[0], bound, 1), None
     hinges, holding = [], []
     for layer, start in zip(layers, starts, strict=True):
         at = start.map(lambda state: state.unsqueeze(1))

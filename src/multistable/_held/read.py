@@ -1,6 +1,6 @@
 """The arguments of `held` and `margin_loss`, read as layers and states."""
 
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +16,6 @@ __all__ = ["States", "layers_of", "states_of"]
 
 States = Tensor | tuple[Tensor, Tensor]
 """What a layer returns as its last states: h, (L, B, H) or (L, H), or (h, c)."""
-
-
-class _Given(NamedTuple):
-    """The states of all layers, (L, B, H)."""
-
-    output: Tensor
-    memory: Tensor
 
 
 def layers_of(module: nn.Module, dtype: torch.dtype | None = None) -> list[Layer]:
@@ -42,9 +35,7 @@ def layers_of(module: nn.Module, dtype: torch.dtype | None = None) -> list[Layer
         raise ValueError("module must go in one direction: what comes from the end of a sequence has no next input")
     hardness = float(module.hardness)
     if not hardness > 0:
-        raise ValueError(
-            f"module must have hard gates, got hardness {hardness:g}: the gates of an ordinary layer are never exactly 1"
-        )
+        raise ValueError(f"module must have hard gates, got hardness {hardness:g}: soft gates never reach their ends")
     layers = []
     for (direction,) in directions_of(module):
         weights = direction.weights()
@@ -52,7 +43,8 @@ def layers_of(module: nn.Module, dtype: torch.dtype | None = None) -> list[Layer
         eps = torch.finfo(own).eps + torch.finfo(dtype or own).eps
         terms = weights.ih.shape[1] + module.hidden_size + 8
         if dtype is not None:
-            weights = Weights(*(None if value is None else value.detach().to(dtype) for value in weights))
+            cast: list[Any] = [None if value is None else value.detach().to(dtype) for value in weights]
+            weights = Weights(*cast)
         layers.append(Layer(module.recurrence.name, weights, Arithmetic(eps, terms, hardness)))
     return layers
 
@@ -72,17 +64,20 @@ def states_of(name: str, states: States, module: nn.Module, dtype: torch.dtype |
     """
     pair = module.recurrence.name == "lstm"  # type: ignore[union-attr]
     form = "a pair (h, c) of tensors" if pair else "a tensor"
-    given = tuple(states) if pair and isinstance(states, tuple | list) else (states,)
+    given: tuple[Any, ...] = tuple(states) if pair and isinstance(states, tuple | list) else (states,)
     if len(given) != 1 + pair or not all(isinstance(state, Tensor) for state in given):
         raise TypeError(f"{name} of {type(module).__name__} must be {form}, got {type(states).__name__}")
-    boxes = []
     for state in given:
         _check_state(name, state, module)
-        state = state.unsqueeze(1) if state.dim() == 2 else state
-        boxes.append([Interval(of_layer, of_layer) for of_layer in (state if dtype is None else state.detach().to(dtype))])
-    if len({interval[0].lower.shape for interval in boxes}) > 1:
+    if given[0].shape != given[-1].shape:
         raise ValueError(f"{name}: h and c must have one shape, got {[tuple(state.shape) for state in given]}")
-    return [Box(memory, output) for memory, output in zip(boxes[-1], boxes[0], strict=True)]
+    points = [_points(state, dtype) for state in given]
+    return [Box(memory, output) for memory, output in zip(points[-1], points[0], strict=True)]
+
+
+def _points(state: Tensor, dtype: torch.dtype | None) -> list[Interval]:
+    state = state if dtype is None else state.detach().to(dtype)
+    return [Interval(of_layer, of_layer) for of_layer in (state.unsqueeze(1) if state.dim() == 2 else state)]
 
 
 def _check_state(name: str, state: Tensor, module: nn.Module) -> None:
@@ -90,7 +85,7 @@ def _check_state(name: str, state: Tensor, module: nn.Module) -> None:
     layers, hidden_size = module.num_layers, module.hidden_size
     if state.dim() not in (2, 3) or state.shape[0] != layers or state.shape[-1] != hidden_size or state.numel() == 0:
         raise ValueError(
-            f"{name} must be ({layers}, B, {hidden_size}), or ({layers}, {hidden_size}) for a single sequence, got shape "
+            f"{name} must be ({layers}, B, {hidden_size}), or ({layers}, {hidden_size}) for one sequence, got shape "
             f"{tuple(state.shape)}"
         )
     if state.dtype != like.dtype or state.device != like.device:

@@ -15,8 +15,8 @@ class Held:
     Attributes:
         bound: of the inputs, `|x_i| <= bound`.
         share: how many of the units are held, layer by layer, between 0 and 1.
-        distinct: how many of the states stay apart for ever, each from each of the others; at least, as they are counted
-            one after the other.
+        distinct: how many of the states stay apart for ever, each from all others; at least, as they are counted one
+            after the other.
         n: how many states there are.
         units: which units are held, for each layer (B, H).
         lower: what h never falls below, for each layer (B, H), in double precision; for a held unit its value, but for

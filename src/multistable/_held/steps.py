@@ -47,9 +47,7 @@ beyond where it is held, at the least. Drive and box are broadcast. Units in `ke
 those are that provably are."""
 
 
-def gru(
-    arithmetic: Arithmetic, weights: Weights, drive: Interval, box: Box, kept: Tensor | None
-) -> tuple[Box, Tensor]:
+def gru(arithmetic: Arithmetic, weights: Weights, drive: Interval, box: Box, kept: Tensor | None) -> tuple[Box, Tensor]:
     """The GRU in torch's form: a unit is held where z is 1."""
     drive_r, drive_z, drive_n = drive.chunk(3)
     by_r, by_z, m = arithmetic.affine(weights.hh, box.output, weights.bias_hh).chunk(3)
@@ -58,9 +56,7 @@ def gru(
     return _blend(arithmetic, by_gate, n, box, kept)
 
 
-def mgu(
-    arithmetic: Arithmetic, weights: Weights, drive: Interval, box: Box, kept: Tensor | None
-) -> tuple[Box, Tensor]:
+def mgu(arithmetic: Arithmetic, weights: Weights, drive: Interval, box: Box, kept: Tensor | None) -> tuple[Box, Tensor]:
     """The minimal gated unit: held where f is 0."""
     drive_f, drive_h = drive.chunk(2)
     u_f, u_h = weights.hh.chunk(2)
@@ -70,9 +66,7 @@ def mgu(
     return _blend(arithmetic, by_f.negated(), n, box, kept)
 
 
-def brc(
-    arithmetic: Arithmetic, weights: Weights, drive: Interval, box: Box, kept: Tensor | None
-) -> tuple[Box, Tensor]:
+def brc(arithmetic: Arithmetic, weights: Weights, drive: Interval, box: Box, kept: Tensor | None) -> tuple[Box, Tensor]:
     """The bistable recurrent cell: held where c is 1."""
     by_c, by_a = (arithmetic.multiply(Interval(weight, weight), box.output) for weight in weights.hh)
     return _bistable(arithmetic, drive, by_c, by_a, box, kept)
@@ -94,14 +88,14 @@ def lstm(
     i, f, g, o = (arithmetic.add(*pair) for pair in zip(drive.chunk(4), by_h.chunk(4), strict=True))
     beyond = torch.minimum(f.lower, -i.upper) - arithmetic.threshold
     keep = beyond >= 0 if kept is None else kept
-    added = arithmetic.multiply(arithmetic.hard(i), arithmetic.tanh(g))
-    memory = box.memory.where(keep, _accumulated(arithmetic, arithmetic.hard(f), box.memory, added))
+    after = _accumulated(arithmetic, arithmetic.hard(f), box.memory, arithmetic.hard(i), arithmetic.tanh(g))
+    memory = box.memory.where(keep, after)
     output = arithmetic.multiply(arithmetic.sigmoid(o), arithmetic.tanh(memory))
     return Box(memory, output.map(lambda h: h.clamp(-1, 1))), beyond
 
 
 def between(arithmetic: Arithmetic, z: Interval, n: Interval, h: Interval) -> Interval:
-    """(1 - z) n + z h, computed by any formula whose rounded value lies between n and h, as that of `torch.lerp` does."""
+    """(1 - z) n + z h, by any formula whose rounded value lies between n and h, as that of `torch.lerp` does."""
     either = h.hull(n)
     lowers = [(1 - gate) * n.lower + gate * h.lower for gate in z]
     uppers = [(1 - gate) * n.upper + gate * h.upper for gate in z]
@@ -111,9 +105,7 @@ def between(arithmetic: Arithmetic, z: Interval, n: Interval, h: Interval) -> In
     return either.where(z.upper > _SLOW, Interval(lower, upper))
 
 
-def _blend(
-    arithmetic: Arithmetic, by_gate: Interval, n: Interval, box: Box, kept: Tensor | None
-) -> tuple[Box, Tensor]:
+def _blend(arithmetic: Arithmetic, by_gate: Interval, n: Interval, box: Box, kept: Tensor | None) -> tuple[Box, Tensor]:
     """h' for the gate that keeps h where it is 1."""
     beyond = by_gate.lower - arithmetic.threshold
     h = box.memory.where(
@@ -132,14 +124,19 @@ def _bistable(
     return _blend(arithmetic, arithmetic.add(drive_c, by_c), n, box, kept)
 
 
-def _accumulated(arithmetic: Arithmetic, f: Interval, c: Interval, added: Interval) -> Interval:
-    """F c + what is added; where f hardly forgets, at once all that this comes to when it is repeated.
+def _accumulated(arithmetic: Arithmetic, f: Interval, c: Interval, i: Interval, g: Interval) -> Interval:
+    """F c + i g, as any formula computes it whose terms are at most 2 i; where f hardly forgets, at once all to come.
 
-    That is at most what is added over 1 - f, and where f may be 1 it ends too: what is below eps / 4 of c is rounded away.
+    Repeated, it is at most what is added over 1 - f. Where f may be 1 the growth ends too, as terms of less than a
+    quarter of eps are rounded away.
     """
-    after = arithmetic.add(arithmetic.multiply(f, c), added)
-    rate = (1 - f.upper - 4 * arithmetic.eps).clamp_min(arithmetic.eps / 8)
-    repeated = Interval(added.lower.clamp_max(0) / rate, added.upper.clamp_min(0) / rate)
+    eps = arithmetic.eps
+    added, off = arithmetic.multiply(i, g), 8 * eps * i.upper
+    after = arithmetic.add(arithmetic.multiply(f, c), Interval(added.lower - off, added.upper + off))
+    rate = 1 - f.upper - 8 * eps
+    off = torch.where(rate < eps, 8 * i.upper, off)
+    lowest, highest = added.lower.clamp_max(0) - off, added.upper.clamp_min(0) + off
+    repeated = Interval(lowest / rate.clamp_min(eps), highest / rate.clamp_min(eps))
     return c.hull(repeated).where(f.upper > _SLOW, after)
 
 
