@@ -12,7 +12,7 @@ __all__ = ["loss_of"]
 _GRID = 2.0**-8
 
 
-def loss_of(layers: list[Layer], starts: list[Box], bound: float, margin: float, steps: int = 1) -> Tensor:
+def loss_of(layers: list[Layer], starts: list[Box], bound: float, margin: float, steps: int = 2) -> Tensor:
     """The mean hinge of how far the gates of held units are beyond their threshold, in the worst case.
 
     Args:
