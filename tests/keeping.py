@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from multistable.nn import BRC, GRU, LSTM, MGU, NBRC
 from multistable.nn._layer import RecurrentLayer
 
-__all__ = ["KEEPING", "LAYERS", "HARDNESS", "THRESHOLD", "blank", "followed", "memory", "partly_held", "set_keeping"]
+__all__ = ["HARDNESS", "KEEPING", "LAYERS", "THRESHOLD", "blank", "followed", "memory", "partly_held", "set_keeping"]
 
 HARDNESS = 0.25
 THRESHOLD = math.log((1 + HARDNESS) / HARDNESS)  # (1 + 2 hardness) sigmoid(x) - hardness is 1
@@ -29,7 +29,9 @@ def blank(
 
 
 @torch.no_grad()
-def set_keeping(layer: RecurrentLayer, unit: int, bias: float, weight: float = 0.0, by: dict[int, float] | None = None) -> None:
+def set_keeping(
+    layer: RecurrentLayer, unit: int, bias: float, weight: float = 0.0, by: dict[int, float] | None = None
+) -> None:
     """The gates that keep a unit of layer 0 see `bias + weight x + sum of by[k] h_k`."""
     weights = layer.weights("_l0")
     assert weights.bias is not None
@@ -63,7 +65,9 @@ def memory(states: Tensor | tuple[Tensor, Tensor]) -> Tensor:
     return states if isinstance(states, Tensor) else states[1]
 
 
-def followed(layer: RecurrentLayer, states: Tensor | tuple[Tensor, Tensor], bound: float, steps: int, seed: int) -> list[Tensor]:
+def followed(
+    layer: RecurrentLayer, states: Tensor | tuple[Tensor, Tensor], bound: float, steps: int, seed: int
+) -> list[Tensor]:
     """Inputs (T, B, I) of three sorts, all within the bound: uniform, at its corners, and slow."""
     shape = (steps, memory(states).shape[1], layer.input_size)
     generator = torch.Generator().manual_seed(seed)

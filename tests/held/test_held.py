@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -166,7 +167,7 @@ def test_smaller_inputs_leave_more_held_and_narrower_boxes(name: str) -> None:
     layer = partly_held(name, 7)
     states = from_data(layer)
     results = [held(layer, states, bound) for bound in (0.1, 1.0, 3.0, 30.0)]
-    for small, large in zip(results, results[1:], strict=False):
+    for small, large in pairwise(results):
         for k in range(2):
             assert (small.units[k] | ~large.units[k]).all()
             # Up to the grid that the boxes lie on.

@@ -28,8 +28,8 @@ def held(module: nn.Module, states: States, bound: float, *, readout: nn.Linear 
     Boxes are divided by the last input into cells: the units that move are driven by the same input, and move together.
 
     It is proven for the steps as the layer computes them, in its own dtype: all that is rounded is accounted for, sums
-    in any order, sigmoids and tanhs to 16 units of rounding. Not for TF32 or autocast, nor in training with dropout
-    between layers.
+    in any order, sigmoids to 4 units of rounding and tanhs to 12. Not for TF32 or autocast, nor in training with
+    dropout between layers.
 
     Args:
         module: a layer of `multistable.nn` with hard gates, that goes in one direction.
