@@ -13,6 +13,7 @@ Examples:
 
 from multistable import init, nn
 from multistable._attractors import Attractor, Attractors, attractors
+from multistable._held import Held, held, margin_loss
 from multistable._measure import Multistability, measure
 from multistable._warmup import WarmupResult, warmup
 from multistable.functional import vaa, vaa_star
@@ -20,10 +21,13 @@ from multistable.functional import vaa, vaa_star
 __all__ = [
     "Attractor",
     "Attractors",
+    "Held",
     "Multistability",
     "WarmupResult",
     "attractors",
+    "held",
     "init",
+    "margin_loss",
     "measure",
     "nn",
     "vaa",
