@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from multistable._attractors.rest import held_at_rest
 from multistable._attractors.results import Attractor, Attractors
-from multistable._attractors.search import SHORTEST_HORIZON, Outcome, Search
+from multistable._attractors.search import SHORTEST_HORIZON, Kind, Outcome, Search
 from multistable._measure import Trace
 from multistable._measure.score import draw_constant
 from multistable._measure.selection import select
@@ -46,6 +47,8 @@ def attractors(
       Jacobian says that it comes closer in the end, in the norm that every step of the linearised map shrinks.
     - *Cycle*: where a state comes back to its neighbourhood after p <= 64 steps, a stable root of f^p in the same way,
       which the trajectory heads for and comes closer to over 64 steps.
+    - *Held*, by the end: hard gates keep some of a state's units to the bit, and no other moves by more than `tol`, for
+      ever under the constant input; proven as by `held`, for layers of `multistable.nn` that go forwards.
     - *Drift*, at a horizon of 512 steps or more: the largest entry of the state is above 10, and grows over the last
       half of the steps by more than one and a half times what it grew over the quarter before.
     - *Chaos*, at a horizon of 900 steps or more: the state moves by more than 0.001 in a step, and the largest Lyapunov
@@ -115,6 +118,7 @@ def attractors(
 def _look_at(layer: Dynamics, s: Tensor, u: Tensor, horizon: int, tol: float) -> Attractors:
     """The attractors of one map."""
     outcome = Search(layer, s, u, horizon, tol).run()
+    outcome = replace(outcome, kinds=_kinds_with_held(outcome, layer, u, tol))
     found, labels = _attractors(outcome)
     scores = tuple(vaa(states, tol).item() for states in outcome.states)
     return Attractors(
@@ -128,6 +132,15 @@ def _look_at(layer: Dynamics, s: Tensor, u: Tensor, horizon: int, tol: float) ->
         trace=Trace(outcome.steps, scores, outcome.residual),
         trajectory=outcome.states,
     )
+
+
+def _kinds_with_held(outcome: Outcome, layer: Dynamics, u: Tensor, tol: float) -> tuple[Kind, ...]:
+    """The kinds, where those not known to go anywhere may be held where they are."""
+    undecided = torch.tensor([kind == "slow" for kind in outcome.kinds]) & (outcome.roots.cpu() < 0)
+    rows = undecided.nonzero().flatten().tolist()
+    held = held_at_rest(layer, outcome.final[rows], u, tol).tolist()
+    now = {row for row, one in zip(rows, held, strict=True) if one}
+    return tuple("held" if row in now else kind for row, kind in enumerate(outcome.kinds))
 
 
 def _attractors(outcome: Outcome) -> tuple[tuple[Attractor, ...], tuple[int, ...]]:

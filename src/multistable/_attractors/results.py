@@ -17,6 +17,7 @@ __all__ = ["Attractor", "Attractors"]
 _KINDS: dict[Kind, str] = {
     "equilibrium": "come to rest",
     "cycle": "go round a cycle",
+    "held": "are held",
     "slow": "are slow",
     "drift": "drift",
     "chaos": "are chaotic",
@@ -73,6 +74,8 @@ class Attractors:
         attractors: those found, the one that most states go to first.
         kinds: what each state comes to. `"equilibrium"`: it goes to a stable equilibrium, and is within `tol` of it by
             the horizon or is the only one to go there. `"cycle"`: it goes to a stable cycle of at most 64 steps.
+            `"held"`: hard gates hold units of it to the bit, and all of it stays within `tol` of where it is, for ever;
+            it is no attractor, as states beside it are held where they are, and has no place in `attractors`.
             `"slow"`: it goes to an equilibrium that others go to, but is not there by the horizon; or at the horizon it
             is not known where it goes (a longer cycle and a torus come under this, too). `"drift"`: it grows without
             slowing down. `"chaos"`: a small displacement grows.

@@ -15,7 +15,7 @@ from multistable.dynamics import Dynamics
 
 __all__ = ["LONGEST_PERIOD", "SHORTEST_HORIZON", "Kind", "Outcome", "Search"]
 
-Kind = Literal["equilibrium", "cycle", "slow", "drift", "chaos"]
+Kind = Literal["equilibrium", "cycle", "held", "slow", "drift", "chaos"]
 
 LONGEST_PERIOD = 64
 SHORTEST_HORIZON = 2 * LONGEST_PERIOD

@@ -28,6 +28,7 @@ _ATTRACTORS: dict[str, dict[str, Any]] = {
 }
 _END: dict[str, Any] = {"color": _DARK, "linestyle": "", "markeredgewidth": 0}
 _ENDS: dict[str, dict[str, Any]] = {
+    "held": {"marker": "D", "markersize": 4, **_END},
     "slow": {"marker": "s", "markersize": 4, **_END},
     "drift": {"marker": "^", "markersize": 5, **_END},
     "chaos": {"marker": "o", "markersize": 3.5, **_END},
@@ -103,7 +104,7 @@ def _draw_trajectories(axes: Axes, found: "Attractors", way: _Points, attractors
     kinds, labels = np.array(found.kinds), np.array(found.labels)
     goes = np.isin(kinds, ("equilibrium", "cycle"))
     colours = np.array([_colour(label) if known else GREY for label, known in zip(labels, goes, strict=True)])
-    joined = np.isin(kinds, ("equilibrium", "drift")) | ((kinds == "slow") & ((labels >= 0) | _settles(found)))
+    joined = np.isin(kinds, ("equilibrium", "held", "drift")) | ((kinds == "slow") & ((labels >= 0) | _settles(found)))
     lines = [
         np.concatenate([way[:, row], attractors[labels[row]]]) if labels[row] >= 0 else way[:, row]
         for row in joined.nonzero()[0]
@@ -166,7 +167,7 @@ def _legend(found: "Attractors") -> list[Line2D]:
             what = f"stable {kind}, time constant" if len(of_kind) == 1 else f"stable {many}, time constants up to"
             label = f"{len(of_kind)} {what} {_rounded(slowest)} steps"
             handles.append(Line2D([], [], label=label, color=_colour(min(of_kind)), **_ATTRACTORS[kind]))
-    for kind, adjective in (("slow", "slow"), ("drift", "drifting"), ("chaos", "chaotic")):
+    for kind, adjective in (("held", "held"), ("slow", "slow"), ("drift", "drifting"), ("chaos", "chaotic")):
         count = found.kinds.count(kind)
         if count > 0:
             label = f"{count} {adjective} {'state' if count == 1 else 'states'}"
