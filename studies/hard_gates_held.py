@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 import torch
-from hard_gates import Network, cases, tree_rows
+from hard_gates import Network, cases
 from hard_gates import trained as trained_before
 from rows import Row, complete
 from torch import Tensor
@@ -25,6 +25,11 @@ def reached(network: Network, seed: int) -> Any:
         return network(torch.randn(REACHED, STATES, 1, generator=generator))[1]
 
 
+def few(state: Any) -> Any:
+    """The states of the first sequences."""
+    return tuple(few(one) for one in state) if isinstance(state, tuple) else state[:, :FOLLOWED].contiguous()
+
+
 def memory(state: Any) -> Tensor:
     """What a held unit keeps, (L, B, H): h, of an LSTM c."""
     kept: Tensor = state[-1] if isinstance(state, tuple) else state
@@ -34,7 +39,7 @@ def memory(state: Any) -> Tensor:
 def moved(network: Network, state: Any, found: Held, bound: float, seed: int) -> int:
     """How many certified units move under inputs at the bound, drawn with random signs; of a few of the states."""
     generator = torch.Generator().manual_seed(6000 + seed)
-    now, units = tree_rows(state, FOLLOWED), torch.stack(found.units)[:, :FOLLOWED]
+    now, units = few(state), torch.stack(found.units)[:, :FOLLOWED]
     before = memory(now)
     with torch.no_grad():
         for _ in range(STEPS // PIECE):

@@ -75,6 +75,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     demo.add_argument("--cell", default="gru", help="rnn, gru, lstm, mgu, brc, nbrc or chrono (an LSTM)")
     demo.add_argument("--double", action="store_true", help="use double layers, of which one half is warmed up")
+    demo.add_argument("--hardness", type=float, default=0.0, help="of the gates at the end of training")
     demo.add_argument("--length", type=int, default=100, help="steps in a sequence")
     demo.add_argument("--hidden", type=int, default=64, help="hidden units in a layer")
     demo.add_argument("--layers", type=int, default=2, help="recurrent layers")

@@ -9,7 +9,7 @@ import torch
 from matplotlib.image import imread
 
 from multistable.cli import main
-from multistable.experiments.demo import CELLS, DemoConfig, new_network, run_demo
+from multistable.experiments.demo import CELLS, DemoConfig, new_network, run_demo, train
 
 TINY: dict[str, Any] = {"length": 12, "hidden": 8, "steps": 3, "warmup_steps": 2, "batch_size": 16}
 ARGUMENTS = [word for name, value in TINY.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -36,6 +36,13 @@ def test_same_seed_same_figures(cell: str, double: bool) -> None:
     assert results[0].curve_plain != results[0].curve_warmup
 
 
+def test_gates_are_hard_after_training() -> None:
+    config = DemoConfig(cell="brc", hardness=0.3, **TINY)
+    model = new_network(config)
+    train(model, config, "", progress=False)
+    assert model.rnn.get_buffer("hardness") == 0.3
+
+
 def test_double_layers_are_warmed_up_by_half() -> None:
     result = run_demo(DemoConfig(cell="brc", double=True, **TINY))
     assert result.warmup.history.layers == ("first.0.l0", "first.1.l0")
@@ -53,7 +60,7 @@ def test_the_command_writes_its_results(tmp_path: Path, capsys: pytest.CaptureFi
     result = json.loads((folder / "result.json").read_text())
     wanted = {"loss_plain", "loss_warmup", "vaa_before", "vaa_after", "warmup_seconds", "training_seconds"}
     assert wanted <= result.keys()
-    assert result["settings"] == {**TINY, "seed": 5, "cell": "lstm", "layers": 2, "lr": 1e-3, "double": False}
+    assert result["settings"] == {**TINY, "seed": 5, "cell": "lstm", "layers": 2, "lr": 1e-3, "double": False, "hardness": 0.0}
     assert result["loss_plain"] == run_demo(DemoConfig(cell="lstm", seed=5, **TINY)).loss_plain
     for name in ("curves.png", "multistability.png"):
         assert imread(folder / name)[..., :3].std() > 0.05  # something is drawn

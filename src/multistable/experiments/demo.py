@@ -14,11 +14,12 @@ from torch import nn
 
 from multistable import init, plot
 from multistable._measure import Multistability, measure
-from multistable._utils.checks import check_int, check_positive
+from multistable._utils.checks import check_int, check_not_negative, check_positive
 from multistable._utils.progress import progress_bar
 from multistable._warmup import WarmupResult, warmup
 from multistable.experiments.config import CELLS as PLAIN_CELLS
 from multistable.experiments.network import Network, recurrent_layers
+from multistable.nn import Hardening
 from multistable.tasks import CopyFirstInput, copy_first_input, copy_first_input_stream
 
 __all__ = ["CELLS", "DemoConfig", "DemoResult", "new_network", "run_demo"]
@@ -45,6 +46,7 @@ class DemoConfig:
         lr: Adam's learning rate in training.
         seed: draws weights, sequences and the warmup.
         double: whether each layer is a double layer, of which the first half is warmed up.
+        hardness: of the gates that keep, at the end of training; 0 for ordinary gates.
     """
 
     cell: str = "gru"
@@ -57,6 +59,7 @@ class DemoConfig:
     lr: float = 1e-3
     seed: int = 0
     double: bool = False
+    hardness: float = 0.0
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -65,6 +68,8 @@ class DemoConfig:
             check_int(name, getattr(self, name))
         check_positive("lr", self.lr)
         check_int("batch_size", self.batch_size, at_least=2)
+        if check_not_negative("hardness", self.hardness) > 0 and self.cell == "rnn":
+            raise ValueError("hardness is of gates, and the cell rnn has none")
         if self.double:
             check_int("hidden", self.hidden, at_least=2)
         if not 0 <= self.seed < 2**62:
@@ -130,7 +135,8 @@ class DemoResult:
 def new_network(config: DemoConfig) -> Network:
     """A network that answers at the last step, with weights as torch draws them."""
     cell = "lstm" if config.cell == "chrono" else config.cell
-    rnn = recurrent_layers(cell, 1, config.hidden, config.layers, double=config.double, batch_first=True)
+    sizes = 1, config.hidden, config.layers
+    rnn = recurrent_layers(cell, *sizes, double=config.double, batch_first=True, hard=config.hardness > 0)
     if config.cell == "chrono":
         init.chrono_(rnn, t_max=config.length)
     return Network(rnn, config.hidden, outputs=1, asked=-1)
@@ -179,6 +185,7 @@ def train(model: nn.Module, config: DemoConfig, description: str, progress: bool
     """Train `model` in place; the loss at each step."""
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
     batches = iter(copy_first_input_stream(config.length, config.batch_size, generator=config.seed + 1))
+    hardening = Hardening(model, config.steps, to=config.hardness) if config.hardness > 0 else None
     losses = []
     for _ in progress_bar(config.steps, description, progress):
         sequences, targets = next(batches)
@@ -186,6 +193,8 @@ def train(model: nn.Module, config: DemoConfig, description: str, progress: bool
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if hardening is not None:
+            hardening.step()
         losses.append(loss.item())
     return losses
 
