@@ -13,7 +13,7 @@ from hard_gates import trained as trained_before
 from rows import Row, complete
 from torch import Tensor
 
-LENGTHS, PIECE, TESTED = (100_000, 1_000_000), 250, 16
+LENGTHS, PIECE, TESTED = (100_000, 1_000_000), 50, 16
 
 Run = Callable[[Tensor, Tensor, Tensor, float, Tensor], Tensor]
 """(drive (T, S, B, G * H), states (S, B, parts * H), recurrent weights (S, H, G' * H), hardness, where h goes (T, S, B,
@@ -23,7 +23,7 @@ H)) -> the last states. What `multistable.nn.ops` does, with the weights of S ne
 def gru(drive: Tensor, h: Tensor, recurrent: Tensor, hardness: float, states: Tensor) -> Tensor:
     for now, after in zip(drive, states, strict=True):
         n = now[..., :HIDDEN]
-        r_and_z, m = torch.baddbmm(now[..., HIDDEN:], h, recurrent).split([2 * HIDDEN, HIDDEN], -1)
+        r_and_z, m = torch.bmm(h, recurrent).add_(now[..., HIDDEN:]).split([2 * HIDDEN, HIDDEN], -1)
         r, z = r_and_z.sigmoid_().chunk(2, -1)
         z.mul_(1 + 2 * hardness).sub_(hardness).clamp_(0, 1)
         n.addcmul_(r, m).mul_(2).sigmoid_().mul_(2).sub_(1)
@@ -35,7 +35,7 @@ def lstm(drive: Tensor, s: Tensor, recurrent: Tensor, hardness: float, states: T
     h, c = s.chunk(2, -1)
     c = c.clone()
     for now, after in zip(drive, states, strict=True):
-        gates = torch.baddbmm(now, h, recurrent)
+        gates = torch.bmm(h, recurrent).add_(now)
         i, f, o, g = gates.chunk(4, -1)
         g.mul_(2)
         gates.sigmoid_()
@@ -72,8 +72,8 @@ class Together:
         last = []
         for (weight_ih, recurrent, bias), state in zip(self._layers, states, strict=True):
             rows = inputs.transpose(0, 1).flatten(1, 2)
-            drive = torch.baddbmm(bias, rows, weight_ih).unflatten(1, (steps, batch)).transpose(0, 1).contiguous()
-            inputs = drive.new_empty(steps, networks, batch, HIDDEN)
+            drive = torch.bmm(rows, weight_ih).add_(bias).unflatten(1, (steps, batch)).transpose(0, 1)
+            inputs = drive.new_empty(networks, steps, batch, HIDDEN).transpose(0, 1)
             last.append(self._run(drive, state, recurrent, self._hardness, inputs))
         return torch.baddbmm(self._bias, inputs[-1], self._head), last
 
@@ -98,11 +98,11 @@ def after_a_million(cell: str, task: str, start: str, gates: str, seeds: list[in
 
 
 def all_cases() -> list[Row]:
-    """The kinds whose memory is expected to last."""
+    """The kinds whose memory is expected to last; three seeds of those without a margin."""
     kinds: dict[tuple[str, ...], list[int]] = {}
     for cell in RUNS:
         for case in cases(cell):
-            if case["gates"] != "soft":
+            if case["gates"] == "margin" or (case["gates"] == "hard" and case["seed"] < 3):
                 kinds.setdefault((cell, case["task"], case["start"], case["gates"]), []).append(case["seed"])
     return [
         {"cell": cell, "task": task, "start": start, "gates": gates, "seeds": seeds}
