@@ -60,7 +60,15 @@ def test_the_command_writes_its_results(tmp_path: Path, capsys: pytest.CaptureFi
     result = json.loads((folder / "result.json").read_text())
     wanted = {"loss_plain", "loss_warmup", "vaa_before", "vaa_after", "warmup_seconds", "training_seconds"}
     assert wanted <= result.keys()
-    assert result["settings"] == {**TINY, "seed": 5, "cell": "lstm", "layers": 2, "lr": 1e-3, "double": False, "hardness": 0.0}
+    assert result["settings"] == {
+        **TINY,
+        "seed": 5,
+        "cell": "lstm",
+        "layers": 2,
+        "lr": 1e-3,
+        "double": False,
+        "hardness": 0.0,
+    }
     assert result["loss_plain"] == run_demo(DemoConfig(cell="lstm", seed=5, **TINY)).loss_plain
     for name in ("curves.png", "multistability.png"):
         assert imread(folder / name)[..., :3].std() > 0.05  # something is drawn
