@@ -302,3 +302,18 @@ def test_states_that_do_not_fit(name: str, states: Any, error: type[Exception], 
 def test_readouts_that_do_not_fit(readout: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         held(blank("gru"), ones("gru"), 1.0, readout=here(readout))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_finite_is_refused_and_what_may_overflow_too(name: str) -> None:
+    layer: Any = LAYERS[name](1, 3, hardness=0.3)
+    states = ones(name, 3)
+    with pytest.raises(
+        ValueError, match=r"^bound, states and weights of layer 0 must keep sums below 4.25e\+37, got up"
+    ):
+        held(layer, states, 1e38 / layer.weight_ih_l0.abs().max().item())
+    with torch.no_grad():
+        layer.weight_hh_l0[0, 0] = math.nan
+    for call in (held, multistable.margin_loss):
+        with pytest.raises(ValueError, match="^weights of layer 0 must be finite, got 1 NaN or infinite values of "):
+            call(layer, states, 1.0)

@@ -80,6 +80,18 @@ def test_a_layer_itself_is_replaced_and_left_alone() -> None:
     assert type(theirs) is nn.LSTM and theirs.weight_hh_l0 is layer.weight_hh_l0
 
 
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+def test_parameters_that_are_tied_stay_so(kind: Any) -> None:
+    theirs = kind(4, 4, 2)
+    theirs.weight_hh_l1, theirs.bias_hh_l0 = theirs.weight_hh_l0, theirs.bias_ih_l0
+    inputs = torch.randn(5, 3, 4)
+    expected, _ = theirs(inputs)
+    ours: Any = convert(theirs)
+    assert ours.weight_hh_l1 is ours.weight_hh_l0 is theirs.weight_hh_l0
+    torch.testing.assert_close(ours(inputs)[0], expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(revert(ours)(inputs)[0], expected, rtol=1e-5, atol=1e-6)
+
+
 def test_double_layers_know_their_new_type() -> None:
     double: Any = convert(DoubleLayer(nn.LSTM, 3, 8))
     assert double.layer_type is LSTM and repr(double).startswith("DoubleLayer(\n  LSTM, 3, 8")
@@ -102,6 +114,12 @@ class Own(nn.GRU):
     """A type of one's own."""
 
 
+def with_buffer() -> Any:
+    gru = nn.GRU(3, 4)
+    gru.register_buffer("mask", torch.ones(4))
+    return gru
+
+
 def weight_normed() -> Any:
     return parametrizations.weight_norm(nn.GRU(3, 4), "weight_hh_l0")
 
@@ -122,7 +140,12 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "a type of one's own": (
         nn.ModuleDict({"rnn": nn.GRU(3, 4), "b": Own(3, 4)}),
         TypeError,
-        "b is a Own, of a type derived from nn.GRU or nn.LSTM: not replaced",
+        "b is a Own, of a type derived from torch's or ours: not replaced",
+    ),
+    "a buffer": (
+        nn.ModuleDict({"rnn": nn.GRU(3, 4), "b": with_buffer()}),
+        TypeError,
+        "b has more than its parameters, which would be lost: mask",
     ),
     "weight norm": (
         nn.ModuleDict({"rnn": nn.GRU(3, 4), "b": weight_normed()}),
@@ -144,7 +167,7 @@ def test_what_is_refused_is_left_as_it_was(case: str) -> None:
 
 def test_there_is_nothing_to_go_back_from() -> None:
     with pytest.raises(
-        ValueError, match="^model must be or hold an GRU or LSTM of multistable.nn, got BRC without one$"
+        ValueError, match="^model must be or hold a GRU or LSTM of multistable.nn, got BRC without one$"
     ):
         revert(BRC(1, 2))
     assert isinstance(revert(nn.Sequential(nn.GRU(1, 2))), nn.Sequential)

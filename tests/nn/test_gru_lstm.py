@@ -190,9 +190,37 @@ def test_the_state_dict_carries_the_hardness(kind: type[RecurrentLayer], tmp_pat
 def test_a_state_dict_with_a_wrong_hardness_is_refused(kind: type[RecurrentLayer], wrong: float) -> None:
     model = nn.Sequential(kind(I, H, hardness=0.25))
     state = model.state_dict() | {"0.hardness": torch.tensor(wrong)}
-    with pytest.raises(RuntimeError, match=f"0.hardness must be finite and not negative, got {wrong}"):
+    with pytest.raises(RuntimeError, match=f"0.hardness must be finite and not negative, got torch.float32 {wrong}"):
         model.load_state_dict(state)
     assert model[0].hardness == 0.25
+
+
+@each
+def test_a_layer_without_values_takes_those_of_a_state_dict(kind: type[RecurrentLayer]) -> None:
+    theirs = TORCHS[kind](I, H)
+    ours = kind(I, H, device="meta")
+    ours.load_state_dict(theirs.state_dict(), assign=True)
+    assert ours.hardness.device.type == "cpu" and ours.hardness == 0
+    inputs = torch.randn(T, B, I)
+    torch.testing.assert_close(ours(inputs)[0], theirs(inputs)[0], rtol=1e-5, atol=1e-6)
+    ours.hardness = ours.hardness.to("meta")
+    with pytest.raises(
+        ValueError, match=r"^hardness of \w+ must be on the CPU or weight_ih's device \(cpu\), got meta$"
+    ):
+        ours(inputs)
+
+
+@every
+def test_whole_numbers_are_no_hardness(kind: type[RecurrentLayer]) -> None:
+    layer = kind(I, H)
+    with pytest.raises(RuntimeError, match=r"hardness must be finite and not negative, got torch.int64 1"):
+        layer.load_state_dict(layer.state_dict() | {"hardness": torch.tensor(1)})
+
+
+@each
+def test_a_reparametrised_layer_loads_its_own_state_dict(kind: type[RecurrentLayer]) -> None:
+    layer = torch.nn.utils.parametrizations.weight_norm(kind(I, H), "weight_ih_l0")
+    layer.load_state_dict(layer.state_dict())
 
 
 @each

@@ -132,6 +132,21 @@ def test_states_of_something_else_are_refused() -> None:
         hardening.load_state_dict(two.state_dict())
 
 
+@pytest.mark.parametrize(("key", "value", "error"), [
+    ("steps", 0, ValueError), ("to", math.nan, ValueError), ("last_step", -1, ValueError), ("first", ["a"], TypeError),
+    ("start", 0.9, ValueError), ("end", None, TypeError),
+])  # fmt: skip
+def test_damaged_states_are_refused_and_change_nothing(key: str, value: Any, error: type[Exception]) -> None:
+    gru = GRU(1, 2)
+    hardening = Hardening(gru, steps=10)
+    before = hardening.state_dict()
+    with pytest.raises(error, match="^(start must come before end|" + key + " )"):
+        hardening.load_state_dict(before | {key: value})
+    assert hardening.state_dict() == before and gru.hardness == 0
+    with pytest.raises(TypeError, match="^state_dict must be a mapping, got NoneType$"):
+        hardening.load_state_dict(None)  # type: ignore[arg-type]
+
+
 def test_set_hardness() -> None:
     model = nn.Sequential(LSTM(1, 2), BRC(2, 2))
     set_hardness(model, 0.25)

@@ -136,6 +136,10 @@ def _grown(inside: Box, after: Box, grid: float) -> Box:
     """`inside` with the bounds that `after` is beyond moved to the grid, outwards; those of a held memory never are."""
 
     def grown(old: Interval, new: Interval) -> Interval:
+        # What can't be told may be anything.
+        new = Interval(
+            torch.where(new.lower.isnan(), -math.inf, new.lower), torch.where(new.upper.isnan(), math.inf, new.upper)
+        )
         lower, upper = (new.lower / grid).floor() * grid, (new.upper / grid).ceil() * grid
         return Interval(
             torch.where(new.lower < old.lower, lower, old.lower), torch.where(new.upper > old.upper, upper, old.upper)

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from multistable._held.arithmetic import Arithmetic, Interval
 from multistable._held.closure import Closed, Layer, cells, close, drive_of
 from multistable._held.margin import loss_of
-from multistable._held.read import States, layers_of, states_of
+from multistable._held.read import States, check_range, layers_of, states_of
 from multistable._held.results import Held
 from multistable._held.steps import Box
-from multistable._utils.checks import check_finite_number, check_positive
+from multistable._utils.checks import check_not_negative, check_positive
 
 __all__ = ["held", "margin_loss"]
 
@@ -44,7 +44,8 @@ def held(module: nn.Module, states: States, bound: float, *, readout: nn.Linear 
     Raises:
         TypeError: `module`, `states`, `bound` or `readout` has the wrong type.
         ValueError: the module goes in two directions or its gates are soft; `bound` is not finite and above 0; `states`
-            or `readout` does not fit the module, or `states` hold NaN or infinity.
+            or `readout` does not fit the module; weights or `states` hold NaN or infinity, or are so large that sums
+            may leave the range of the dtype.
 
     Examples:
         >>> import torch
@@ -60,6 +61,7 @@ def held(module: nn.Module, states: States, bound: float, *, readout: nn.Linear 
     layers = layers_of(module, torch.float64)
     starts = states_of("states", states, module, torch.float64)
     bound = check_positive("bound", bound)
+    check_range(layers, starts, bound, module)
     read = None if readout is None else _readout(readout, module)
     batch, wide = len(starts[0].output.lower), max(len(layer.weights.ih) for layer in layers)
     size = max(1, _NUMBERS // (_CELLS**2 * wide))
@@ -76,21 +78,21 @@ def margin_loss(module: nn.Module, hx: States, bound: float, *, margin: float = 
 
     The units that hold without input, where the layer is now, are taken to be held. For each of them: how far its gates
     before their nonlinearity, at the least under any inputs `|x_i| <= bound`, fall short of `margin` beyond their
-    threshold; the mean of that. Where it is 0, `held` proves that they are held. Differentiable in the weights and the
-    states; the boxes of all other units are found without gradient, save for one step.
+    threshold; the mean of that. Where it is 0 they are likely to be held, which `held` alone proves. Differentiable in
+    the weights and the states; the boxes of all other units are found without gradient, save for the last two steps.
 
     Args:
         module: a layer of `multistable.nn` with hard gates, that goes in one direction.
         hx: its last states, as `held` takes them.
         bound: of the inputs, finite and above 0.
-        margin: beyond the threshold, of the gate before its nonlinearity.
+        margin: beyond the threshold, of the gate before its nonlinearity; 0 or more.
 
     Returns:
         The loss, of no dimensions; 0 where no unit holds.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: as of `held`, or `margin` is not finite.
+        ValueError: as of `held`, or `margin` is negative or not finite.
 
     Examples:
         >>> import torch
@@ -102,7 +104,9 @@ def margin_loss(module: nn.Module, hx: States, bound: float, *, margin: float = 
     """
     layers = layers_of(module)
     starts = states_of("hx", hx, module)
-    return loss_of(layers, starts, check_positive("bound", bound), check_finite_number("margin", margin))
+    bound, margin = check_positive("bound", bound), check_not_negative("margin", margin)
+    check_range(layers, starts, bound, module)
+    return loss_of(layers, starts, bound, margin)
 
 
 def _closed(layers: list[Layer], starts: list[Box], bound: float) -> list[Closed]:

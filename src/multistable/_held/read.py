@@ -12,7 +12,7 @@ from multistable._utils.checks import check_finite
 from multistable.nn._directions import Weights, directions_of
 from multistable.nn._layer import RecurrentLayer
 
-__all__ = ["States", "layers_of", "states_of"]
+__all__ = ["States", "check_range", "layers_of", "states_of"]
 
 States = Tensor | tuple[Tensor, Tensor]
 """What a layer returns as its last states: h, (L, B, H) or (L, H), or (h, c)."""
@@ -73,6 +73,28 @@ def states_of(name: str, states: States, module: nn.Module, dtype: torch.dtype |
         raise ValueError(f"{name}: h and c must have one shape, got {[tuple(state.shape) for state in given]}")
     points = [_points(state, dtype) for state in given]
     return [Box(memory, output) for memory, output in zip(points[-1], points[0], strict=True)]
+
+
+def check_range(layers: list[Layer], starts: list[Box], bound: float, module: nn.Module) -> None:
+    """Raise unless all that a step adds up stays far within the range of the module's dtype.
+
+    Raises:
+        ValueError: weights are not finite, or sums of them with states and inputs may overflow.
+    """
+    limit = torch.finfo(module.weight_ih_l0.dtype).max / 8  # type: ignore[arg-type]
+    inputs = bound
+    for k, (layer, start) in enumerate(zip(layers, starts, strict=True)):
+        weights = [weight.detach().abs() for weight in layer.weights.flat()]
+        for weight in weights:
+            check_finite(f"weights of layer {k}", weight)
+        states = max(1.0, float(start.output.size().detach().max()))  # h' lies between h and -1 or 1
+        sums = [float(weight.double().flatten(1).sum(1).max()) for weight in weights[:2]]
+        largest = sums[0] * inputs + sums[1] * states + sum(float(bias.max()) for bias in weights[2:])
+        if largest > limit:
+            raise ValueError(
+                f"bound, states and weights of layer {k} must keep sums below {limit:.3g}, got up to {largest:.3g}"
+            )
+        inputs = states
 
 
 def _points(state: Tensor, dtype: torch.dtype | None) -> list[Interval]:

@@ -116,12 +116,13 @@ class RecurrentLayer(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
         """A state dict with the layer's weights and no hardness is that of an ordinary layer."""
         key = f"{prefix}hardness"
-        if f"{prefix}weight_ih_l0" in state_dict:
-            state_dict = {key: torch.zeros_like(self.hardness), **state_dict}
+        own = [value for name, value in state_dict.items() if name.startswith(prefix) and isinstance(value, Tensor)]
+        if own:
+            state_dict = {key: own[0].new_zeros(()), **state_dict}
         given = state_dict.get(key)
-        if isinstance(given, Tensor) and not given.is_meta and not bool(((given >= 0) & given.isfinite()).all()):
+        if isinstance(given, Tensor) and not given.is_meta and not _is_hardness(given):
             _, _, _, _, errors = arguments
-            errors.append(f"{key} must be finite and not negative, got {given.tolist()}")
+            errors.append(f"{key} must be finite and not negative, got {given.dtype} {given.tolist()}")
             state_dict = {**state_dict, key: self.hardness}
         super()._load_from_state_dict(state_dict, prefix, *arguments)
 
@@ -181,6 +182,10 @@ class RecurrentLayer(nn.Module):
         # Return a copy of what the backward pass keeps: callers may write into the output, as into nn.GRU's.
         data = data.clone() if data.requires_grad and data is outputs[0] else data
         return call.pack(data), call.states(torch.stack(lasts))
+
+
+def _is_hardness(value: Tensor) -> bool:
+    return value.is_floating_point() and bool(((value >= 0) & value.isfinite()).all())
 
 
 def check_size(name: str, size: int) -> None:

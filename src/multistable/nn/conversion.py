@@ -21,7 +21,8 @@ def convert(model: nn.Module) -> Any:
     """Replace every `nn.GRU` and `nn.LSTM` in a model by `multistable.nn.GRU` and `LSTM`, in place.
 
     The parameters are the same objects, so that an optimiser goes on with them. At hardness 0, with which they start,
-    the layers compute what torch's do. Hooks on the layers are not carried over.
+    the layers compute what torch's do. Hooks on the layers and attributes of your own are not carried over, and layers
+    that a model also keeps in a plain list or dictionary are not replaced there.
 
     Args:
         model: any model; a layer itself is left as it is, and its replacement returned.
@@ -30,8 +31,8 @@ def convert(model: nn.Module) -> Any:
         The model, or the replacement of the layer.
 
     Raises:
-        TypeError: `model` is no module, or a layer is of a type derived from torch's, or its weights are computed from
-            others.
+        TypeError: `model` is no module, or a layer is of a type derived from torch's, has buffers or modules of its
+            own, or weights that are computed from others.
         ValueError: nothing in `model` can be replaced or is of `multistable.nn` already, or an LSTM has a projection.
             Nothing is replaced then.
 
@@ -43,7 +44,7 @@ def convert(model: nn.Module) -> Any:
           (0): GRU(3, 8)
         )
     """
-    layers = _find(model, _OURS, (RecurrentLayer,), "nn.GRU or nn.LSTM")
+    layers = _find(model, _OURS, (RecurrentLayer,), "an nn.GRU or nn.LSTM")
     for name, layer in layers:
         if getattr(layer, "proj_size", 0):
             raise ValueError(f"{name} has a projection (proj_size={layer.proj_size}), which is not supported")
@@ -71,7 +72,7 @@ def revert(model: nn.Module, *, soft: bool = False) -> Any:
         >>> type(nn.revert(nn.GRU(3, 8))) is torch.nn.GRU
         True
     """
-    layers = _find(model, _TORCHS, (nn.GRU, nn.LSTM), "GRU or LSTM of multistable.nn")
+    layers = _find(model, _TORCHS, (nn.GRU, nn.LSTM), "a GRU or LSTM of multistable.nn")
     for name, layer in layers:
         if layer.hardness > 0 and not soft:
             raise ValueError(
@@ -90,12 +91,17 @@ def _find(
     modules = [(name or "model", module) for name, module in model.named_modules()]
     layers: list[tuple[str, Any]] = [(name, module) for name, module in modules if isinstance(module, tuple(kinds))]
     if not layers and not any(isinstance(module, done) for _, module in modules):
-        raise ValueError(f"model must be or hold an {wanted}, got {type(model).__name__} without one")
+        raise ValueError(f"model must be or hold {wanted}, got {type(model).__name__} without one")
     for name, layer in layers:
         for direction in chain(*directions_of(layer)):
             direction.weights()  # raises for those that are computed from others
         if type(layer) not in kinds:
-            raise TypeError(f"{name} is a {type(layer).__qualname__}, of a type derived from {wanted}: not replaced")
+            raise TypeError(
+                f"{name} is a {type(layer).__qualname__}, of a type derived from torch's or ours: not replaced"
+            )
+        more = [*(name for name, _ in layer.named_buffers() if name != "hardness"), *dict(layer.named_children())]
+        if more:
+            raise TypeError(f"{name} has more than its parameters, which would be lost: {', '.join(more)}")
     return layers
 
 
@@ -124,7 +130,7 @@ def _replacement(layer: Any, kind: type[nn.Module]) -> nn.Module:
         layer.bidirectional,
         device="meta",
     )
-    for name, parameter in layer.named_parameters(recurse=False):
+    for name, parameter in layer.named_parameters(recurse=False, remove_duplicate=False):
         setattr(made, name, parameter)
     made.dropout = layer.dropout
     if isinstance(made, RecurrentLayer):

@@ -1,6 +1,6 @@
 """`Hardening`: the schedule that makes gates hard in the course of training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -44,13 +44,16 @@ class Hardening:
 
     def __init__(self, model: nn.Module, steps: int, start: float = 0.5, end: float = 0.8, to: float = 0.3) -> None:
         self._layers = hard_layers(model)
-        self.steps = check_int("steps", steps)
-        self.start, self.end = check_probability("start", start), check_probability("end", end)
+        self._set_settings(steps, start, end, to)
+        self._first = [layer.hardness.item() for layer in self._layers]
+        self.last_step = 0
+
+    def _set_settings(self, steps: int, start: float, end: float, to: float) -> None:
+        given = check_int("steps", steps), check_probability("start", start), check_probability("end", end)
         if not start < end:
             raise ValueError(f"start must come before end, got start={start} and end={end}")
         self.to = check_not_negative("to", to)
-        self._first = [layer.hardness.item() for layer in self._layers]
-        self.last_step = 0
+        self.steps, self.start, self.end = given
 
     def step(self) -> None:
         """Count a training step, and set the hardness that the next one has."""
@@ -79,12 +82,16 @@ class Hardening:
             "last_step": self.last_step,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from where another stood, with its settings; the layers get the hardness that belongs there.
 
         Raises:
-            ValueError: keys are missing or unknown, or it was made for another number of layers.
+            TypeError: it is no mapping, or a value has the wrong type.
+            ValueError: keys are missing or unknown, a value is out of its range, or it was made for another number of
+                layers.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a mapping, got {type(state_dict).__name__}")
         if set(state_dict) != set(self.state_dict()):
             raise ValueError(
                 f"state_dict must have the keys {', '.join(self.state_dict())}, got {', '.join(map(str, state_dict))}"
@@ -94,8 +101,10 @@ class Hardening:
                 f"state_dict must be that of a model with {len(self._layers)} such layers, "
                 f"got one for {len(state_dict['first'])}"
             )
-        self.steps, self.start, self.end, self.to = (state_dict[key] for key in ("steps", "start", "end", "to"))
-        self._first, self.last_step = list(state_dict["first"]), state_dict["last_step"]
+        first = [check_not_negative("first", one) for one in state_dict["first"]]
+        last_step = check_int("last_step", state_dict["last_step"], at_least=0)
+        self._set_settings(*(state_dict[key] for key in ("steps", "start", "end", "to")))
+        self._first, self.last_step = first, last_step
         self._set(self._done(self.last_step))
 
 

@@ -86,6 +86,11 @@ class Recurrence:
             NotImplementedError: a second or forward-mode derivative is asked for.
         """
         self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
+        if isinstance(hardness, Tensor) and hardness.device not in (torch.device("cpu"), weight_ih.device):
+            raise ValueError(
+                f"hardness of {self.name} must be on the CPU or weight_ih's device ({weight_ih.device}), "
+                f"got {hardness.device}"
+            )
         return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness))
 
     def reference(
