@@ -18,8 +18,9 @@ SEEDS, TUNING_SEED = (0, 1, 2), 10
 SHORTEST, LONGEST, STEPS, BATCH = 5, 200, 2500, 32
 LRS, TUNING_STEPS = (1e-3, 3e-3), 400
 LENGTHS, PIECE = (100, 200, 1_000, 10_000, 100_000, 1_000_000), 50
-SEQUENCES = 32  # for each seed
-UNTIL = {"transformer": 10_000}
+SEQUENCES, SEQUENCES_LONG = 32, 8  # for each seed; the latter beyond 100,000 steps
+UNTIL, UNTIL_UNLEARNED = {"transformer": 10_000}, 10_000
+UNLEARNED = 0.9  # of the error of the answer 0
 NOTES = {
     "transformer": "asked up to 10,000 steps: a step costs what all before it add up to, so ten times as many cost a "
     "hundred times as much, and every one adds 640 bytes to what is kept of each sequence"
@@ -38,6 +39,7 @@ HEAD: dict[str, Any] = {
         "tuned": f"by the training loss of a network of seed {TUNING_SEED} at the end of {TUNING_STEPS} steps",
         "seeds": list(SEEDS),
         "sequences for each seed": SEQUENCES,
+        "sequences for each seed, beyond 100,000 steps": SEQUENCES_LONG,
         "dtype": "float32",
         "torch": torch.__version__,
     },
@@ -109,13 +111,13 @@ def study(name: str, entry: dict[str, Any]) -> None:
     entry["parameters"] = sum(parameter[0].numel() for parameter in network.parameters())
     entry["training loss"] = train(network, SEEDS, entry["learning rate"], STEPS)
     entry["seconds of training"] = round(time.perf_counter() - start)
-    entry["mse"] = {}
+    entry["mse"], entry["mse of 0"] = {}, {}
     with torch.inference_mode():
         evaluate(name, network, entry)
     if name in NOTES:
         entry["note"] = NOTES[name]
     if any(None in values for values in entry["mse"].values()):
-        entry["note"] = "null: the error is not finite"
+        entry["note"] = "null: an error that is not finite"
     entry["seconds"] = round(time.perf_counter() - start)
 
 
@@ -123,19 +125,26 @@ def evaluate(name: str, network: Network, entry: dict[str, Any]) -> None:
     """The squared errors as sequences go by."""
     generator = torch.Generator().manual_seed(2000)
     states: list[State] | None = None
-    step = 0
+    step, until, sequences = 0, UNTIL.get(name, LENGTHS[-1]), SEQUENCES
     first = torch.empty(0)
     for length in LENGTHS:
-        if length > UNTIL.get(name, math.inf):
-            break
-        while step < length:
-            inputs = torch.randn(len(SEEDS), PIECE, SEQUENCES, 1, generator=generator)
+        if length > 100_000 and states is not None:
+            sequences, first = SEQUENCES_LONG, first[:, :SEQUENCES_LONG]
+            states = [tuple(part[:, :SEQUENCES_LONG].contiguous() for part in state) for state in states]
+        while step < length <= until:
+            inputs = torch.randn(len(SEEDS), PIECE, sequences, 1, generator=generator)
             first = inputs[:, 0] if step == 0 else first
             answers, states = network(inputs, states)
             step += PIECE
-        entry["mse"][str(length)] = rounded((answers - first).square().mean(dim=(1, 2)))
-        write()
-        show(f"{name} {length} {entry['mse'][str(length)]}")
+        if length <= until:
+            errors, chance = ((answers - first).square().mean(dim=(1, 2)), first.square().mean(dim=(1, 2)))
+            entry["mse"][str(length)] = rounded(errors)
+            entry["mse of 0"][str(length)] = rounded(chance)
+            show(f"{name} {length} {entry['mse'][str(length)]}")
+            write()
+        if length == LENGTHS[0] and bool((errors > UNLEARNED * chance).all()):
+            until = UNTIL_UNLEARNED
+            entry["note"] = f"no network learned; asked up to {UNTIL_UNLEARNED:,} steps"
 
 
 def write() -> None:
@@ -145,6 +154,7 @@ def write() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     results = json.loads(FILE.read_text()) if FILE.exists() else HEAD | {"models": {}}
     for model in sys.argv[1:] or MODELS:
         if "seconds" not in results["models"].get(model, {}):

@@ -10,77 +10,10 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.nn.functional as F
 from scans import linear_scan, selective_scan
+from sequence_parts import Convolution, FeedForward, Linear, Norm, at_end, rotated, tanh
 from torch import Tensor, nn
 
 State = tuple[Tensor, ...]
-
-
-class Linear(nn.Module):
-    """A linear map for each member, which starts as `torch.nn.Linear` does, or from a normal distribution."""
-
-    def __init__(self, inputs: int, outputs: int, bias: bool = True, std: float | None = None) -> None:
-        super().__init__()
-        bound = inputs**-0.5
-        weight = torch.empty(1, inputs, outputs)
-        self.weight = nn.Parameter(weight.uniform_(-bound, bound) if std is None else weight.normal_(std=std))
-        self.bias = nn.Parameter(torch.empty(1, 1, outputs).uniform_(-bound, bound)) if bias else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps the features."""
-        flat = x.flatten(1, -2)
-        mapped = torch.bmm(flat, self.weight) if self.bias is None else torch.baddbmm(self.bias, flat, self.weight)
-        return mapped.unflatten(1, x.shape[1:-1])
-
-
-class Norm(nn.Module):
-    """Root mean square normalisation, or with `centred` layer normalisation."""
-
-    def __init__(self, width: int, centred: bool = False) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1, 1, 1, width))
-        self.bias = nn.Parameter(torch.zeros(1, 1, 1, width)) if centred else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalises over the features."""
-        if self.bias is None:
-            return F.rms_norm(x, x.shape[-1:], eps=1e-6) * self.weight
-        return torch.addcmul(self.bias, F.layer_norm(x, x.shape[-1:]), self.weight)
-
-
-class Convolution(nn.Module):
-    """A causal convolution of each feature over four steps, then SiLU."""
-
-    def __init__(self, width: int, taps: int = 4) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(1, taps, 1, width).uniform_(-(taps**-0.5), taps**-0.5))
-        self.bias = nn.Parameter(torch.zeros(1, 1, 1, width))
-
-    def forward(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The result, and the inputs that later steps need; `before` are those of earlier steps, or zeros."""
-        taps, steps = self.weight.shape[1], x.shape[1]
-        if before is None:
-            before = x.new_zeros(x.shape[0], x.shape[2], taps - 1, x.shape[3])
-        x = torch.cat([before.transpose(1, 2), x], dim=1)
-        y = self.bias
-        for k in range(taps):
-            y = torch.addcmul(y, x[:, k : k + steps], self.weight[:, k : k + 1])
-        return F.silu(y), x[:, 1 - taps :].transpose(1, 2)
-
-
-class FeedForward(nn.Module):
-    """Two linear maps with a GELU between them; with `gated`, a third one multiplies."""
-
-    def __init__(self, width: int, inner: int, gated: bool = False) -> None:
-        super().__init__()
-        self.gated = gated
-        self.up, self.down = Linear(width, inner * (2 if gated else 1)), Linear(inner, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps the features."""
-        if not self.gated:
-            return self.down(F.gelu(self.up(x)))
-        gate, up = self.up(x).chunk(2, dim=-1)
-        return self.down(F.gelu(gate) * up)
 
 
 class Layer(nn.Module):
@@ -89,16 +22,6 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, state: State | None, last: bool) -> tuple[Tensor, State]:
         """One piece of a sequence, which goes on from `state`."""
         raise NotImplementedError
-
-
-def at_end(x: Tensor, last: bool) -> Tensor:
-    """The last step alone, or all."""
-    return x[:, -1:] if last else x
-
-
-def tanh(x: Tensor) -> Tensor:
-    """By the logistic function, which torch computes faster."""
-    return 2 * (2 * x).sigmoid() - 1
 
 
 class MinRNN(Layer):
@@ -221,7 +144,7 @@ class SLSTM(Layer):
             raw = torch.baddbmm(given.flatten(0, 1), h.flatten(0, 1), weight).view_as(given)
             i, f, cell, o = raw.chunk(4, dim=-1)
             kept = F.logsigmoid(f) + m
-            m = torch.maximum(i, kept)
+            m = torch.maximum(i, kept).detach()  # c / n does not depend on it
             i, f = (i - m).exp(), (kept - m).exp()
             c, n = f * c + i * tanh(cell), f * n + i
             h = o.sigmoid() * c / n
@@ -251,20 +174,10 @@ class Attention(Layer):
             k, v = torch.cat([state[0], k], dim=3), torch.cat([state[1], v], dim=3)
         q = q[..., -1:, :] if last else q
         mask = torch.ones(x.shape[1], k.shape[3], dtype=torch.bool).tril(start)[-q.shape[3] :]
-        y = F.scaled_dot_product_attention(*(one.flatten(0, 1) for one in (q, k, v)), attn_mask=mask)
+        y = F.scaled_dot_product_attention(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), attn_mask=mask)
         y = y.unflatten(0, q.shape[:2]).permute(0, 3, 1, 2, 4).flatten(-2)
         y = at_end(x, last) + self.leave(y)
         return y + self.feed(self.norm2(y)), (k, v)
-
-
-def rotated(x: Tensor, start: int) -> Tensor:
-    """Pairs of features turned by their position."""
-    half = x.shape[-1] // 2
-    position = torch.arange(start, start + x.shape[-2], dtype=torch.float64)
-    angle = position[:, None] * 10_000.0 ** (-torch.arange(half) / half)
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    a, b = x[..., :half], x[..., half:]
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
 class Plain(Layer):
@@ -274,10 +187,12 @@ class Plain(Layer):
         super().__init__()
         self.lstm = lstm
         bound, outputs = width**-0.5, (4 if lstm else 3) * width
-        shapes = {"enter": (1, inputs, outputs), "recurrent": (1, width, outputs)}
-        for name, shape in shapes.items():
-            self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
-            self.register_parameter(f"{name}_bias", nn.Parameter(torch.empty(1, 1, outputs).uniform_(-bound, bound)))
+
+        def uniform(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(1, *shape).uniform_(-bound, bound))
+
+        self.enter, self.enter_bias = uniform(inputs, outputs), uniform(1, outputs)
+        self.recurrent, self.recurrent_bias = uniform(width, outputs), uniform(1, outputs)
 
     def forward(self, x: Tensor, state: State | None, last: bool) -> tuple[Tensor, State]:
         width = self.recurrent.shape[1]
