@@ -245,6 +245,7 @@ MODELS: dict[str, Callable[[], Network]] = {
     "minGRU": lambda: Network([MinRNN(48, 72) for _ in range(2)], 48),
     "minLSTM": lambda: Network([MinRNN(48, 48, lstm=True) for _ in range(2)], 48),
     "LRU": lambda: Network([LRU(56) for _ in range(2)], 56),
+    "LRU, slow": lambda: Network([LRU(56, 0.0, 1.0, math.pi / 100), LRU(56, 0.99, 0.9999, math.pi / 100)], 56),
     "Mamba": lambda: Network([Mamba(48) for _ in range(2)], 48),
     "sLSTM": lambda: Network([SLSTM(56, depth) for depth in (0, 1)], 56),
     "transformer": lambda: Network([Attention(40) for _ in range(2)], 40),

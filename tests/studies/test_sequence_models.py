@@ -8,7 +8,7 @@ import torch
 from scripts import scripts
 from torch import nn
 
-NAMES = ("GRU", "LSTM", "minGRU", "minLSTM", "LRU", "Mamba", "sLSTM", "transformer")
+NAMES = ("GRU", "LSTM", "minGRU", "minLSTM", "LRU", "LRU, slow", "Mamba", "sLSTM", "transformer")
 TOLERANCE = 1e-10
 """Some hundred operations of rounding errors of 1e-16, on numbers that normalisation may enlarge."""
 
