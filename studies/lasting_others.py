@@ -22,8 +22,8 @@ SEQUENCES, SEQUENCES_LONG = 32, 8  # for each seed; the latter beyond 100,000 st
 UNTIL, UNTIL_UNLEARNED = {"transformer": 10_000}, 10_000
 UNLEARNED = 0.9  # of the error of the answer 0
 NOTES = {
-    "LRU, slow": "phases start below pi / 100, and in the second layer absolute values from 0.99 to 0.9999; with those of "
-    "the plain LRU, anywhere in the unit disk, nothing was learned",
+    "LRU, slow": "phases start below pi / 100, and in the second layer absolute values from 0.99 to 0.9999; with "
+    "those of the plain LRU, anywhere in the unit disk, nothing was learned",
     "transformer": "asked up to 10,000 steps: a step looks at all before it, so that ten times as many cost a hundred "
     "times as much, and each adds 640 bytes to what is kept of a sequence",
 }
