@@ -21,6 +21,7 @@ OURS: dict[str, tuple[str, tuple[str, str], dict[str, Any]]] = {
     "GRU, warmup": ("gru", ("warmup", "soft"), {"color": HARD, "linestyle": "--"}),
     "GRU, chrono": ("gru", ("chrono", "soft"), {"color": HARD, "linestyle": ":"}),
 }
+LEFT_OUT = ("LRU", "GRU", "LSTM")  # at chance, or drawn as ours
 COLOURS = ("#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666", "#8c6d31", "#999999", "#bbbbbb", "#333333")
 
 
@@ -36,6 +37,8 @@ def others() -> dict[str, Curve]:
     found = json.loads((ROOT / "studies" / "results" / "lasting_others.json").read_text())["models"]
     curves = {}
     for name, model in found.items():
+        if name in LEFT_OUT:
+            continue
         known = {int(length): [one for one in values if one is not None] for length, values in model["mse"].items()}
         curves[name] = {length: values for length, values in known.items() if values}
     return curves

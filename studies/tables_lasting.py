@@ -36,8 +36,18 @@ def tables() -> dict[str, str]:
 
 
 def memory_rows(task: str) -> list[Row]:
-    """The networks that learned a task, of all cells."""
-    return [row for cell in CELLS for row in findings(f"hard_gates_{cell}") if row["task"] == task]
+    """The networks that were trained on a task, of all cells; with what they do after a million steps, if known."""
+    found = [row for cell in CELLS for row in findings(f"hard_gates_{cell}") if row["task"] == task]
+    return [row | {"test": row["test"] | after_a_million(row)} for row in found]
+
+
+def after_a_million(row: Row) -> dict[str, float]:
+    """The score of a network, by the length."""
+    kind = {key: row[key] for key in ("cell", "task", "start", "gates")}
+    for scores in findings("million_steps"):
+        if kind.items() <= scores.items() and row["seed"] in scores["seeds"]:
+            return {"1000000": scores["test"]["1000000"][scores["seeds"].index(row["seed"])]}
+    return {}
 
 
 def of_variant(rows: Sequence[Row], cell: str, variant: tuple[str, str]) -> list[Row]:
@@ -73,9 +83,15 @@ def signs() -> str:
     body = []
     for cell in dict.fromkeys(row["cell"] for row in rows):
         seeds = [row for row in rows if row["cell"] == cell]
-        shares = [f"{sum(row['test'][length] == 1 for row in seeds)} of {len(seeds)}" for length in LENGTHS]
-        body.append([f"{CELLS[cell]}, chrono, hard, margin", *shares])
+        shares = [right(seeds, length) for length in LENGTHS]
+        body.append([f"{CELLS[cell]}, {VARIANTS['chrono', seeds[0]['gates']]}", *shares])
     return grid(["all signs right after", *LENGTHS.values()], body)
+
+
+def right(rows: Sequence[Row], length: str) -> str:
+    """How many networks had all signs right, of those that were asked."""
+    values = [row["test"][length] for row in rows if length in row["test"]]
+    return f"{sum(value == 1 for value in values)} of {len(values)}" if values else ""
 
 
 def proven() -> str:
