@@ -17,7 +17,7 @@ Curve = dict[int, list[float]]
 HARD = "#0072b2"
 OURS: dict[str, tuple[str, tuple[str, str], dict[str, Any]]] = {
     "GRU, hard gates": ("gru", ("chrono", "margin"), {"color": HARD, "linewidth": 2.8, "zorder": 5}),
-    "LSTM, hard gates": ("lstm", ("chrono", "margin"), {"color": "#d55e00", "linewidth": 2.8, "zorder": 5}),
+    "LSTM, hard gates": ("lstm", ("chrono", "hard"), {"color": "#d55e00", "linewidth": 2.8, "zorder": 5}),
     "GRU, warmup": ("gru", ("warmup", "soft"), {"color": HARD, "linestyle": "--"}),
     "GRU, chrono": ("gru", ("chrono", "soft"), {"color": HARD, "linestyle": ":"}),
 }
@@ -63,7 +63,7 @@ def figure() -> Figure:
     axes.axhline(1, color="#333333", linewidth=0.8)
     axes.text(1.25e6, 1, "chance", va="center", fontsize=8)
     axes.axvspan(80, 200, color="#333333", alpha=0.08, linewidth=0)
-    axes.text(84, 2.3e-5, "trained", fontsize=8)
+    axes.text(84, 18, "trained", fontsize=8)
     axes.set(xscale="log", yscale="log", xlim=(80, 1.2e6), ylim=(2e-5, 30))
     axes.set_xlabel("steps of noise between the number and the question")
     axes.set_ylabel("mean squared error")

@@ -26,7 +26,6 @@ def tables() -> dict[str, str]:
     """All of them, by name."""
     return {
         "hard-gates-copy": copies(),
-        "hard-gates-sign": signs(),
         "hard-gates-held": proven(),
         "lasting-others": others(),
         "hard-t-maze": mazes(),
@@ -76,22 +75,6 @@ def summary(rows: Sequence[Row], length: str) -> str:
 def number(value: float) -> str:
     """An error in two digits."""
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def signs() -> str:
-    rows = memory_rows("sign")
-    body = []
-    for cell in dict.fromkeys(row["cell"] for row in rows):
-        seeds = [row for row in rows if row["cell"] == cell]
-        shares = [right(seeds, length) for length in LENGTHS]
-        body.append([f"{CELLS[cell]}, {VARIANTS['chrono', seeds[0]['gates']]}", *shares])
-    return grid(["all signs right after", *LENGTHS.values()], body)
-
-
-def right(rows: Sequence[Row], length: str) -> str:
-    """How many networks had all signs right, of those that were asked."""
-    values = [row["test"][length] for row in rows if length in row["test"]]
-    return f"{sum(value == 1 for value in values)} of {len(values)}" if values else ""
 
 
 def proven() -> str:

@@ -114,6 +114,18 @@ def test_copies_that_last(modules: SimpleNamespace) -> None:
         assert error("10000", "bistable_, contraction", double) > error("10000", "bistable_", double)
 
 
+def test_what_is_proven_of_hard_gates() -> None:
+    rows = rows_of("hard_gates_held")
+    margin = [row["bounds"] for row in rows if row["cell"] == "gru" and row["gates"] == "margin"]
+    distinct = sum(row["5"]["distinct"] == row["5"]["n"] for row in margin)
+    page = "docs/lasting-memory.md"
+    assert says(f"{distinct} of the {len(margin)} GRUs that were trained for their margin have all 64 states", page)
+    every = [at for row in rows for at in row["bounds"].values()]
+    assert all(at["moved by an adversary"] == 0 for at in every)
+    assert [at["moved in a million steps"] for at in margin[0].values()] == [0, 0, 0]
+    assert all(sum(at["share"]) == 0 for row in rows if row["cell"] == "lstm" for at in row["bounds"].values())
+
+
 def test_layers() -> None:
     rows = rows_of("layers")
     grus = {(row["hidden"], row["inputs"]): row["peak megabytes"] for row in rows if row["cell"] == "GRU"}

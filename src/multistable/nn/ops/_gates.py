@@ -11,7 +11,7 @@ from torch import Tensor
 
 from multistable._utils.checks import check_not_negative
 
-__all__ = ["Hardness", "as_hardness", "gate", "harden_", "slope", "tanh_", "value_of"]
+__all__ = ["Hardness", "as_hardness", "gate", "harden_", "slope", "tanh", "tanh_", "value_of"]
 
 Hardness = float | Tensor
 
@@ -29,9 +29,14 @@ def harden_(soft: Tensor, hardness: Hardness | None) -> Tensor:
     return soft if hardness is None else soft.mul_(1 + 2 * hardness).sub_(hardness).clamp_(0, 1)
 
 
+def tanh(x: Tensor, out: Tensor) -> Tensor:
+    """tanh(x) = 2 sigmoid(2 x) - 1 in `out`, to within a rounding of 1: on a CPU in a third of the time of a tanh."""
+    return torch.mul(x, 2, out=out).sigmoid_().mul_(2).sub_(1)
+
+
 def tanh_(x: Tensor) -> Tensor:
-    """tanh(x) = 2 sigmoid(2 x) - 1, in place, to within a rounding of 1: on a CPU in a third of the time of a tanh."""
-    return x.mul_(2).sigmoid_().mul_(2).sub_(1)
+    """The same in place."""
+    return tanh(x, x)
 
 
 def slope(gate: Tensor, hardness: Hardness | None) -> Tensor:

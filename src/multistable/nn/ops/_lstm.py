@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multistable.nn.ops._gates import Hardness, gate, harden_, slope, tanh_
+from multistable.nn.ops._gates import Hardness, gate, harden_, slope, tanh
 from multistable.nn.ops._recurrence import Recurrence
 from multistable.nn.ops._steps import Given, Steps
 
@@ -70,7 +70,7 @@ def _forward(given: Given) -> Tensor:
         every.addmm_(h, recurrent).sigmoid_()
         harden_(hard, hardness)
         c = torch.mul(f, c, out=c_after).addcmul_(i, half_g, value=2).sub_(i)
-        h = tanh_(h_after.copy_(c)).mul_(o)
+        h = tanh(c, h_after).mul_(o)
     return gates.view(-1, 4, hidden_size)
 
 
@@ -78,7 +78,7 @@ def _backward(chunk: Steps, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     h, c, (i, f, o, half_g) = chunk.before, chunk.inner_before, chunk.gates.unbind(1)
     grads, by_gates = torch.empty_like(chunk.gates), torch.empty_like(chunk.gates)
     # Derivatives of c' by i, f and g, of h' by o, each gate before its nonlinearity, and of h' by c'.
-    read = tanh_(chunk.inners.clone())
+    read = tanh(chunk.inners, torch.empty_like(chunk.inners))
     torch.mul(slope(i, chunk.hardness), 2 * half_g - 1, out=by_gates[:, 0])
     torch.mul(slope(f, chunk.hardness), c, out=by_gates[:, 1])
     torch.mul(slope(o, None), read, out=by_gates[:, 2])
