@@ -5,6 +5,7 @@ Run: python studies/lasting_others.py [MODEL ...]
 
 import json
 import math
+import platform
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ NOTES = {
 }
 FILE = Path(__file__).parent / "results" / "lasting_others.json"
 HEAD: dict[str, Any] = {
+    "versions": {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()},
     "description": "Mean squared error of copy first input (chance is 1) after so many steps, for each seed; "
     "networks of others, trained on 5 to 200 steps.",
     "command": "python studies/lasting_others.py",
@@ -43,7 +45,6 @@ HEAD: dict[str, Any] = {
         "sequences for each seed": SEQUENCES,
         "sequences for each seed, beyond 100,000 steps": SEQUENCES_LONG,
         "dtype": "float32",
-        "torch": torch.__version__,
     },
 }
 

@@ -121,7 +121,7 @@ def test_what_a_cycle_says_of_itself() -> None:
     assert (one.kind, one.period, one.basin_share, tuple(one.state.shape)) == ("cycle", 4, 1.0, (4, 2))
     assert one.spectral_radius is not None
     assert one.time_constant == pytest.approx(-4 / math.log(one.spectral_radius))
-    assert found.shares == {"equilibrium": 0.0, "cycle": 1.0, "slow": 0.0, "drift": 0.0, "chaos": 0.0}
+    assert found.shares == {"equilibrium": 0.0, "cycle": 1.0, "held": 0.0, "slow": 0.0, "drift": 0.0, "chaos": 0.0}
     assert repr(found) == (
         "Attractors(10 states lead to 0 stable equilibria and 1 stable cycle, certified 0.100; 100% go round a cycle; "
         "per layer: l0 0.100)"

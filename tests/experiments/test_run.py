@@ -233,7 +233,7 @@ def test_words_after_options(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     [
         (["hiden=3"], "unknown key 'hiden'; did you mean 'hidden'?"),
         (["hidden=many"], "hidden must be an int, got str"),
-        (["cell=mgu", "init=chrono"], "init must be one that the cell mgu has a meaning for, got 'chrono'"),
+        (["cell=rnn", "init=chrono"], "init must be one that the cell rnn has a meaning for, got 'chrono'"),
         (["padding=-1"], "padding does not belong to the task copy_first_input"),
         (["hidden=5", "double=true"], "hidden must be even where double is true, got 5"),
         (["device=cuda"], "device is cuda, and torch finds no GPU to use"),

@@ -18,7 +18,7 @@ from multistable.experiments.read import read_config
 CONFIGS = Path(__file__).parents[2] / "configs"
 GRID: dict[str, Any] = {
     "config": "base.yaml",
-    "cells": ["gru", "mgu"],
+    "cells": ["gru", "rnn"],
     "variants": ["plain", "chrono+double+warmup"],
     "lengths": [6, 8],
     "seeds": [0, 3],
@@ -36,13 +36,13 @@ def test_a_grid_is_all_combinations_that_have_a_meaning(tmp_path: Path) -> None:
     chrono: dict[str, Any] = {"init": "chrono", "double": True, "warmup": True}
     expected = {
         tiny(cell=cell, length=length, seed=seed, epochs=7, **keys)
-        for cell, keys in (("gru", {}), ("mgu", {}), ("gru", chrono))
+        for cell, keys in (("gru", {}), ("rnn", {}), ("gru", chrono))
         for length in (6, 8)
         for seed in (0, 3)
     }
     assert set(plan.configs) == expected
     assert len(plan.configs) == len(expected)
-    assert plan.left_out == ["chrono+double+warmup mgu"]
+    assert plan.left_out == ["chrono+double+warmup rnn"]
 
 
 def test_lengths_are_of_what_is_to_be_remembered(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_sweeps_that_come_with_the_project(path: Path) -> None:
         ({"lengths": ["far"]}, "length must be an int, got str"),
         ({"seeds": [-1]}, "seed must be at least 0, got -1"),
         ({"config": 3}, "config in .* must be the path of a file, got 3"),
-        ({"cells": ["mgu"], "variants": ["chrono"]}, "asks for no run"),
+        ({"cells": ["rnn"], "variants": ["chrono"]}, "asks for no run"),
     ],
 )
 def test_bad_grids(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -282,7 +282,11 @@ def frozen() -> DRQN:
         ({"optimal": 4}, TypeError, "optimal must be a function (returns, steps) -> booleans or None"),
         ({"hardening_options": 0.3}, TypeError, "hardening_options must be a mapping or None, got float"),
         ({"hardening_options": {"steps": 3}}, ValueError, "hardening_options may hold start, end, to, got 'steps'"),
-        ({"hardening_options": {"start": 0.9}}, ValueError, "start must come before end, got start=0.9 and end=0.8"),
+        (
+            {"hardening_options": {"start": 0.9}, "network": build(GRU)},
+            ValueError,
+            "start must come before end, got start=0.9 and end=0.8",
+        ),
         (
             {"hardening_options": {}, "network": DRQN(nn.GRU(9, 8), 4)},
             ValueError,

@@ -228,8 +228,10 @@ class Config:
         return replace(self, **changes, evaluation_lengths=())
 
     def to_dict(self) -> dict[str, Any]:
-        """The keys that the task has, in types that YAML and JSON know."""
+        """The keys that the task has, in types that YAML and JSON know; those of hardening where there is any."""
         foreign = _foreign_to(TASKS[self.task])
+        if self.hardness == 0:
+            foreign |= {"hardness", "hardening_start", "hardening_end"}
         values = {key: value for key, value in asdict(self).items() if key not in foreign}
         return {**values, "evaluation_lengths": list(self.evaluation_lengths)}
 
