@@ -21,6 +21,7 @@ INITS: dict[str, tuple[str, ...]] = {
 """The initialisers, and the cells that each has a meaning for."""
 
 _HARDNESS = 0.3  # that a variant called hard ends with
+_HARDENING = ("hardness", "hardening_start", "hardening_end")
 
 
 @dataclass(frozen=True)
@@ -152,15 +153,13 @@ class Config:
                 f"init must be one that the cell {self.cell} has a meaning for, got {self.init!r}, "
                 f"which is for {', '.join(INITS[self.init])}"
             )
-        for key in ("hardness", "hardening_start", "hardening_end"):
+        for key in _HARDENING:
             object.__setattr__(self, key, check_not_negative(key, getattr(self, key)))
         if self.hardness > 0 and self.cell == "rnn":
             raise ValueError("hardness is of gates, and the cell rnn has none")
         if not self.hardening_start < self.hardening_end <= 1:
-            raise ValueError(
-                "hardening_start must come before hardening_end, shares of training in [0, 1], "
-                f"got {self.hardening_start} and {self.hardening_end}"
-            )
+            given = f"{self.hardening_start} and {self.hardening_end}"
+            raise ValueError(f"hardening_start must come before hardening_end, and that be at most 1, got {given}")
         if self.init == "chrono" and self.length == 1:
             raise ValueError("init chrono needs a length of at least 2, got 1")
 
@@ -229,9 +228,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """The keys that the task has, in types that YAML and JSON know; those of hardening where there is any."""
-        foreign = _foreign_to(TASKS[self.task])
-        if self.hardness == 0:
-            foreign |= {"hardness", "hardening_start", "hardening_end"}
+        foreign = _foreign_to(TASKS[self.task]).union(_HARDENING if self.hardness == 0 else ())
         values = {key: value for key, value in asdict(self).items() if key not in foreign}
         return {**values, "evaluation_lengths": list(self.evaluation_lengths)}
 
