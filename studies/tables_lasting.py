@@ -120,7 +120,7 @@ def mazes() -> str:
 
 def timings() -> list[Row]:
     """What the benchmark measured."""
-    return read(ROOT / "benchmarks" / "results" / "hard_gates.json")
+    return read(ROOT / "benchmarks" / "results" / "hard_layers.json")
 
 
 def speed() -> str:

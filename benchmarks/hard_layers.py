@@ -1,6 +1,6 @@
 """GRU and LSTM beside torch's, with ordinary and with hard gates; and what `Hardening` and the margin add to a step.
 
-Run: python benchmarks/hard_gates.py
+Run: python benchmarks/hard_layers.py
 """
 
 from collections.abc import Callable
@@ -82,4 +82,4 @@ def steps() -> list[dict[str, Any]]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    write("hard_gates", [row for hidden in HIDDEN for row in layers(hidden)] + steps())
+    write("hard_layers", [row for hidden in HIDDEN for row in layers(hidden)] + steps())
