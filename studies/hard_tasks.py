@@ -5,6 +5,7 @@ Run: python studies/hard_tasks.py
 
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -52,6 +53,7 @@ def padded(rows: Tensor, classes: Tensor, length: int) -> Batch:
     return F.pad(rows.transpose(0, 1), (0, 0, 0, 0, 0, length), value=-0.5), classes[:, None]
 
 
+@cache
 def digits() -> tuple[Batch, Batch]:
     """All images to train and to test with."""
     train, test = images("permuted_rows")

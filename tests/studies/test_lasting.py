@@ -71,7 +71,7 @@ def test_a_walk_is_optimal_if_it_goes_right_and_then_to_the_goal(
     assert list(found.values()) == optimal
 
 
-@pytest.mark.parametrize("length", [0, 5, 460, 492, 495, 500, 992])
+@pytest.mark.parametrize("length", [0, 492, 495, 992])
 def test_a_sequence_in_pieces_is_the_sequence(
     length: int, modules: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
