@@ -20,7 +20,6 @@ from multistable.nn._layer import RecurrentLayer
 from multistable.tasks import copy_first_input
 
 CELLS: dict[str, type[RecurrentLayer]] = {"gru": GRU, "lstm": LSTM, "mgu": MGU, "brc": BRC, "nbrc": NBRC}
-STARTS = ("plain", "warmup", "chrono")
 GATES = ("soft", "hard", "margin")
 HIDDEN, LAYERS = 64, 2
 SHORTEST, LONGEST, BATCH = 5, 200, 32
@@ -47,7 +46,7 @@ class Network(nn.Module):
 
 
 def new_network(cell: str, start: str, seed: int) -> Network:
-    """A network from one of the `STARTS`."""
+    """A network as it is, warmed up, or with chrono gates."""
     torch.manual_seed(seed)
     network = Network(cell)
     init.paper_(network.rnn, generator=seed)

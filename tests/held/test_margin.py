@@ -36,7 +36,7 @@ def test_no_unit_that_holds_gives_no_loss() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_loss_is_a_proof(name: str) -> None:
+def test_where_there_is_no_loss_all_is_proven(name: str) -> None:
     layer = partly_held(name, 0, torch.float64)
     with torch.no_grad():
         states = layer(here(torch.randn(20, 5, 2, dtype=torch.float64)))[1]
@@ -49,6 +49,20 @@ def test_no_loss_is_a_proof(name: str) -> None:
     for k in range(2):
         assert (after.units[k] | ~before.units[k]).all()
         assert after.share[k] == 1
+
+
+def test_no_loss_alone_is_no_proof() -> None:
+    """A unit that the other lets go at the first step alone, before it comes to where it holds."""
+    layer = blank("gru", 2, dtype=torch.float64)
+    with torch.no_grad():
+        bias, weight_ih, weight_hh = (layer.get_parameter(f"{one}_l0") for one in ("bias_ih", "weight_ih", "weight_hh"))
+        bias[2], weight_ih[2], weight_hh[2, 1] = 4.6, 0.5, 3.0  # z of the first: 4.6 + 3 h + x / 2
+        bias[3], bias[5] = -8.0, 8.0  # the other goes to 1 at once
+    states = here(torch.tensor([[[0.5, -1.0]]], dtype=torch.float64))
+    assert margin_loss(layer, states, 1.0) == 0
+    assert not held(layer, states, 1.0).units[0].any()
+    _, after = layer(here(torch.full((1, 1, 1), -1.0, dtype=torch.float64)), states)
+    assert after[0, 0, 0] != 0.5
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from multistable._utils.checks import check_finite
 from multistable.nn._directions import Weights, directions_of
 from multistable.nn._layer import RecurrentLayer
 
-__all__ = ["States", "check_range", "layers_of", "states_of"]
+__all__ = ["States", "as_layer", "check_range", "layers_of", "states_of"]
 
 States = Tensor | tuple[Tensor, Tensor]
 """What a layer returns as its last states: h, (L, B, H) or (L, H), or (h, c)."""
@@ -38,15 +38,19 @@ def layers_of(module: nn.Module, dtype: torch.dtype | None = None) -> list[Layer
         raise ValueError(f"module must have hard gates, got hardness {hardness:g}: soft gates never reach their ends")
     layers = []
     for (direction,) in directions_of(module):
-        weights = direction.weights()
-        own = weights.ih.dtype
-        eps = torch.finfo(own).eps + torch.finfo(dtype or own).eps
-        terms = weights.ih.shape[1] + module.hidden_size + 8
-        if dtype is not None:
-            cast: list[Any] = [None if value is None else value.detach().to(dtype) for value in weights]
-            weights = Weights(*cast)
-        layers.append(Layer(module.recurrence.name, weights, Arithmetic(eps, terms, hardness)))
+        layers.append(as_layer(module.recurrence.name, direction.weights(), hardness, dtype))
     return layers
+
+
+def as_layer(recurrence: str, weights: Weights, hardness: float, dtype: torch.dtype | None = None) -> Layer:
+    """A layer by what it computes with; `dtype` is that of the bounds, by default the weights' own."""
+    own = weights.ih.dtype
+    eps = torch.finfo(own).eps + torch.finfo(dtype or own).eps
+    terms = weights.ih.shape[1] + weights.hh.shape[1] + 8
+    if dtype is not None:
+        cast: list[Any] = [None if value is None else value.detach().to(dtype) for value in weights]
+        weights = Weights(*cast)
+    return Layer(recurrence, weights, Arithmetic(eps, terms, hardness))
 
 
 def states_of(name: str, states: States, module: nn.Module, dtype: torch.dtype | None = None) -> list[Box]:
