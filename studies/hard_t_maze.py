@@ -1,5 +1,7 @@
 """The T-Maze, learned in a corridor of 20 steps and asked for in one of a million, with ordinary and with hard gates.
 
+All agents are warmed up on the histories that they begin to learn from.
+
 Run: python studies/hard_t_maze.py
 """
 
@@ -23,10 +25,9 @@ CORRIDOR, JUNCTION = [1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
 def new_agent(seed: int) -> DRQN:
-    """An agent on a GRU of our own, with the paper's weights, and gates for memories of the longest episode."""
+    """An agent on a GRU of our own, with the paper's weights."""
     torch.manual_seed(seed)
-    gru = init.paper_(GRU(len(CORRIDOR), HIDDEN, LAYERS), generator=seed)
-    return DRQN(init.chrono_(gru, t_max=3 * TRAINED, generator=seed), num_actions=4)
+    return DRQN(init.paper_(GRU(len(CORRIDOR), HIDDEN, LAYERS), generator=seed), num_actions=4)
 
 
 @torch.no_grad()
@@ -59,6 +60,7 @@ def learned(hard: bool, seed: int) -> Row:
         episodes=EPISODES,
         exploration=T_MAZE_EXPLORATION,
         optimal=optimal_in_t_maze(TRAINED),
+        warmup_options={},
         hardening_options={} if hard else None,
         generator=seed,
     )

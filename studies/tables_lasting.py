@@ -19,6 +19,9 @@ VARIANTS = {
 }
 """How networks start and what their gates become, in the order of the table."""
 
+ENOUGH = 0.999  # of signs
+SIGN_LENGTHS = ("100", "1000", "100000")
+TASK_LENGTHS = ("50", "150", "1000", "10000", "100000")
 LENGTHS = {"100": "100 steps", "1000": "1,000", "10000": "10,000", "100000": "100,000", "1000000": "1,000,000"}
 
 
@@ -26,6 +29,8 @@ def tables() -> dict[str, str]:
     """All of them, by name."""
     return {
         "hard-gates-copy": copies(),
+        "hard-gates-sign": signs(),
+        "hard-tasks": tasks(),
         "hard-gates-held": proven(),
         "lasting-others": others(),
         "hard-t-maze": mazes(),
@@ -64,12 +69,51 @@ def copies() -> str:
     return grid(["", "seeds", *LENGTHS.values()], body)
 
 
+def signs() -> str:
+    rows, body = memory_rows("sign"), []
+    for cell, name in CELLS.items():
+        for variant, what in VARIANTS.items():
+            seeds = of_variant(rows, cell, variant)
+            if seeds:
+                enough = sum(row["test"]["1000"] >= ENOUGH for row in seeds)
+                shares = [percent([row["test"][length] for row in seeds]) for length in SIGN_LENGTHS]
+                body.append([f"{name}, {what}", len(seeds), *shares, f"{enough} of {len(seeds)}"])
+    head = ["", "seeds", *(LENGTHS[length] for length in SIGN_LENGTHS), "seeds with 99.9 % at 1,000"]
+    return grid(head, body)
+
+
+def percent(shares: Sequence[float]) -> str:
+    """The median in percent, and the range."""
+    return f"{100 * median(shares):.2f} % ({100 * min(shares):.2f}–{100 * max(shares):.2f})"
+
+
+def tasks() -> str:
+    rows, body = findings("hard_tasks"), []
+    for task, what in (("denoising", "denoising, MSE"), ("rows", "digits row by row, right")):
+        for hard, gates in ((False, "ordinary gates"), (True, "hard gates")):
+            seeds = [row["test"] for row in rows if (row["task"], row["hard"]) == (task, hard)]
+            values = [[one[length] for one in seeds] for length in TASK_LENGTHS]
+            cells = [share(one) if task == "rows" else ranged(one) for one in values]
+            body.append([f"{what}; {gates}", len(seeds), *cells])
+    return grid(["", "seeds", *(f"{int(length):,} steps" for length in TASK_LENGTHS)], body)
+
+
+def share(values: Sequence[float]) -> str:
+    """The median in percent, and the range."""
+    return f"{100 * median(values):.0f} % ({100 * min(values):.0f}–{100 * max(values):.0f})"
+
+
+def ranged(values: Sequence[float]) -> str:
+    """The median, and the range."""
+    return f"{number(median(values))} ({number(min(values))}–{number(max(values))})"
+
+
 def summary(rows: Sequence[Row], length: str) -> str:
     """The median, and the range of the seeds that were asked."""
     values = [row["test"][length] for row in rows if length in row["test"]]
     if not values:
         return ""
-    return f"{number(median(values))} ({number(min(values))}–{number(max(values))})"
+    return ranged(values)
 
 
 def number(value: float) -> str:
