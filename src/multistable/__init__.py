@@ -12,7 +12,7 @@ Examples:
 """
 
 from multistable import init, nn
-from multistable._attractors import Attractor, Attractors, attractors
+from multistable._attractors import Attractor, Attractors, FixedPoints, attractors, fixed_points
 from multistable._held import Held, held, margin_loss
 from multistable._measure import Multistability, measure
 from multistable._warmup import WarmupResult, warmup

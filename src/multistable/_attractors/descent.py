@@ -1,0 +1,64 @@
+"""Roots and slow points by descent of the speed, from many states at once."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from multistable.dynamics import Dynamics, jacobians
+
+__all__ = ["Descended", "descend"]
+
+_STEPS = 200
+_FIRST, _LEAST, _MOST = 1e-2, 1e-14, 1e8  # the damping, relative to the largest entry of the normal matrix's diagonal
+_FALLS, _RISES = 0.2, 5.0
+_FLAT = 1e-7  # the gradient's length, beside the longest that it could have: |J - I| |r|
+_AT_REST = 1e-13  # residuals below this, relative to 1 + |s|, are rounding
+
+
+class Descended(NamedTuple):
+    """Where the speed is least near each start, (B, S), the residuals f(s) - s there, and whether it was reached, (B,)."""
+
+    states: Tensor
+    residuals: Tensor
+    settled: Tensor
+
+
+def descend(layer: Dynamics, s: Tensor, u: Tensor) -> Descended:
+    """Local minima of the speed q = |f(s, u) - s|^2 / 2 by the method of Levenberg and Marquardt.
+
+    Args:
+        layer: the layer or stack.
+        s: the states to start from, (B, S).
+        u: the constant input, (I,).
+    """
+    s = s.clone()
+    residual = _residual(layer, s, u)
+    settled = torch.zeros(len(s), dtype=torch.bool, device=s.device)
+    damping = torch.full_like(s[:, 0], _FIRST)
+    left = torch.isfinite(residual).all(1).nonzero()[:, 0]
+    identity = torch.eye(s.shape[1], dtype=s.dtype, device=s.device)
+    for _ in range(_STEPS):
+        if len(left) == 0:
+            break
+        now, r, damp = s[left], residual[left], damping[left]
+        slope = jacobians(layer, now, u) - identity
+        gradient = (slope.mT @ r[..., None])[..., 0]
+        normal = slope.mT @ slope
+        scale = normal.diagonal(dim1=1, dim2=2).amax(1).clamp(min=torch.finfo(s.dtype).tiny)
+        damped = normal + (damp * scale)[:, None, None] * identity
+        step, _ = torch.linalg.solve_ex(damped, gradient[..., None])
+        tried = now - step[..., 0]
+        after = _residual(layer, tried, u)
+        better = after.square().sum(1) < r.square().sum(1)
+        at_rest = (r.abs() <= _AT_REST * (1 + now.abs())).all(1)
+        flat = gradient.norm(dim=1) <= _FLAT * torch.linalg.matrix_norm(slope) * r.norm(dim=1)
+        settled[left] = at_rest | flat
+        s[left], residual[left] = (torch.where(better[:, None], *two) for two in ((tried, now), (after, r)))
+        damping[left] = torch.where(better, (damp * _FALLS).clamp(min=_LEAST), damp * _RISES)
+        left = left[~(at_rest | flat) & (damping[left] < _MOST)]
+    return Descended(s, residual, settled)
+
+
+def _residual(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
+    return layer.step(s, u.expand(len(s), -1)) - s

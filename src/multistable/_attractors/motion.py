@@ -1,0 +1,149 @@
+"""What keeps moving: chaos, oscillations and drift are told apart from what is only slow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from multistable._attractors.curve import Curve, closed_curve
+from multistable._attractors.kinds import Kind
+from multistable._attractors.lyapunov import EXPONENTS, lyapunov
+from multistable._attractors.newton import orbit
+from multistable.dynamics import Dynamics
+
+__all__ = ["Motion", "drifts", "moves_on"]
+
+_APART = 1e-7  # how far states are pushed before they are looked at, relative to 1 + |s|
+_SPANS = 400  # how many times a trajectory goes as far as it reaches while it is looked at
+_FEWEST, _MOST = 1_000, 8_000  # steps of that
+_SEEN = 512  # steps in which it is seen how far a trajectory reaches
+_ENTRIES = 2**22  # of states that are kept at a time
+_ERRORS = 5  # standard errors above zero, or below
+_CHAOTIC = 0.02  # the least exponent of chaos, in the time in which a trajectory goes as far as it reaches
+_SETTLED = 25.0  # how often what lies across has fallen to 1/e by the horizon
+_ROUNDS = 2.0  # a trajectory that goes less than so many times as far as it reaches is on its way somewhere
+_STRAY = 3.0  # how far from a curve its own states lie at most, beside the gaps between those that stand for it
+_STEADY = 1e-6  # the share by which growth may slow down over half of the horizon
+_DRIFT_LEAST = 10.0  # what drifts is large
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What a trajectory that goes on moving does.
+
+    Attributes:
+        kind: `"chaos"`, `"oscillation"` or `"slow"`.
+        exponent: the largest Lyapunov exponent, and its standard error.
+        across: the second largest one, 0 where there is none.
+        curve: of an oscillation.
+        states: some of the trajectory's, one after the other, (k, S).
+        steps: how far it was followed.
+    """
+
+    kind: Kind
+    exponent: tuple[float, float]
+    across: float
+    curve: Curve | None
+    states: Tensor
+    steps: int
+
+
+def moves_on(layer: Dynamics, s: Tensor, u: Tensor, before: Tensor, horizon: int) -> dict[int, Motion]:
+    """Which trajectories keep moving, and how, by the number of their state.
+
+    Each is pushed a little, so that what only stays on a path that repels it leaves, and followed. It is chaotic if a
+    small displacement grows all the while. It oscillates if it turns on a closed curve, onto which what lies across
+    has fallen by the horizon, and on which the trajectory was from the beginning.
+
+    Args:
+        layer: the layer or stack.
+        s: the states at the horizon, (B, S).
+        u: the constant input, (I,).
+        before: the states at a half of the horizon, (B, S).
+        horizon: how far they have been followed.
+    """
+    found: dict[int, Motion] = {}
+    curves: list[Curve] = []
+    speed, reach = (layer.step(s, u.expand(len(s), -1)) - s).norm(dim=1), (s - before).norm(dim=1)
+    moving = (speed * horizon / 2 > _ROUNDS * reach).nonzero()[:, 0]
+    for block in moving.split(max(1, _ENTRIES // (_SEEN * s.shape[1]))):
+        seen = orbit(layer, s[block], u, _SEEN)
+        speed, reach = seen.diff(dim=0).norm(dim=2).mean(0), (seen - seen[-1]).norm(dim=2).amax(0)
+        spans = (reach.maximum((s - before)[block].norm(dim=1)) / speed).clamp(min=1)
+        steps = ((_SPANS * spans / _FEWEST).ceil().clamp(1, _MOST // _FEWEST) * _FEWEST).long()
+        goes_round = speed * horizon / 2 > _ROUNDS * reach
+        # Trajectories of like speed are followed together.
+        for count in steps[goes_round].unique().tolist():
+            alike = (goes_round & (steps == count)).nonzero()[:, 0]
+            for rows in alike.split(max(1, _ENTRIES // (count * s.shape[1]))):
+                motions = _followed(layer, seen[:, rows], u, count, spans[rows], horizon, curves)
+                found.update(zip(block[rows].tolist(), motions, strict=True))
+    return found
+
+
+def _followed(
+    layer: Dynamics, seen: Tensor, u: Tensor, steps: int, span: Tensor, horizon: int, curves: list[Curve]
+) -> list[Motion]:
+    """How trajectories move that were `seen` (k, B, S) to go on; curves are added to those that are known."""
+    s = seen[0]
+    generator = torch.Generator().manual_seed(0)
+    push = torch.randn(s.shape[1], generator=generator, dtype=torch.float64, device="cpu").to(s)
+    pushed = layer.hold(s + _APART * (1 + s.abs()) * push, u, steps // 2)
+    found = lyapunov(layer, pushed, u, steps)
+    motions = []
+    for row in range(len(s)):
+        exponents, errors = found.exponents[row].tolist(), found.errors[row].tolist()
+        states = found.states[:, row]
+        largest, across = exponents[0], exponents[1] if len(exponents) == EXPONENTS else 0.0
+        kind: Kind = "slow"
+        curve = None
+        if not torch.isfinite(states).all():
+            kind = "slow"
+        elif largest > _ERRORS * errors[0] and largest * span[row] > _CHAOTIC:
+            kind = "chaos"
+        elif len(exponents) == EXPONENTS and across < -_ERRORS * errors[1] and -across * horizon > _SETTLED:
+            curve = _curve_of(states, seen[:, row], curves)
+            # A state that comes back may be one of a line of such; one that fills a curve moves along it.
+            if curve is not None and curve.locked and -largest * horizon < _SETTLED:
+                curve = None
+            kind = "slow" if curve is None else "oscillation"
+        kept = states[-min(len(states), _FEWEST) :].clone()
+        motions.append(Motion(kind, (largest, errors[0]), across, curve, kept, horizon + steps // 2 + steps + 100))
+    return motions
+
+
+def _curve_of(states: Tensor, seen: Tensor, curves: list[Curve]) -> Curve | None:
+    """The closed curve that a trajectory is on, known or new, if it was on it before it was pushed, too."""
+    for known in curves:
+        if _on(known, torch.cat([seen, states])):
+            return known
+    curve = closed_curve(states)
+    if curve is None or not _on(curve, seen):
+        return None
+    curves.append(curve)
+    return curve
+
+
+def _on(curve: Curve, states: Tensor) -> bool:
+    return bool((curve.distance(states) <= _STRAY * curve.gap).all())
+
+
+def drifts(layer: Dynamics, s: Tensor, u: Tensor, sizes: Sequence[Tensor], horizon: int) -> Tensor:
+    """Which trajectories have become large and go on growing without slowing down, (B, S) -> (B,).
+
+    Args:
+        layer: the layer or stack.
+        s: the states at the horizon, (B, S).
+        u: the constant input, (I,).
+        sizes: the absolute values of the states at a half and at a quarter of the horizon and at its end, each (B, S).
+        horizon: how far they have been followed.
+    """
+    quarter, half, whole = sizes
+    first, second = half - quarter, whole - half
+    later = layer.hold(s, u, horizon // 2).abs()
+    third = later - whole
+    # Growth over a half of the horizon, and over the next; that over a quarter before it must not have been faster.
+    steady = (third >= second * (1 - _STEADY)) & (second >= 2 * first * (1 - 1e-3))
+    grows = (first > 0) & steady & (whole > _DRIFT_LEAST)
+    return grows.any(1) | ~torch.isfinite(later).all(1)
