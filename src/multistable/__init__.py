@@ -21,10 +21,12 @@ from multistable.functional import vaa, vaa_star
 __all__ = [
     "Attractor",
     "Attractors",
+    "FixedPoints",
     "Held",
     "Multistability",
     "WarmupResult",
     "attractors",
+    "fixed_points",
     "held",
     "init",
     "margin_loss",

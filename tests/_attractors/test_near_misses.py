@@ -59,7 +59,9 @@ def test_a_focus_and_what_turns_around_it(stretch: float, shrinking: float) -> N
         cos, sin = math.cos(angle), math.sin(angle)
         outcome = follow(Written(step, 2), torch.cat([0.5 * ellipse, 2 * ellipse]), 2_500)
         assert outcome.kinds[:16] == ("equilibrium",) * 16
-        assert outcome.kinds[16:] == ("slow",) * 16 and outcome.roots[16:].eq(-1).all()
+        assert outcome.kinds[16:] == ("oscillation",) * 16 and outcome.roots[16:].eq(0).all()
+        curve = outcome.motions[16].curve
+        assert curve is not None and curve.rotation == pytest.approx(angle / (2 * math.pi), abs=1e-7)
 
 
 @pytest.mark.slow

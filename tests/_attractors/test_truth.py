@@ -58,7 +58,8 @@ def test_the_pitchfork_of_one_unit(weight: float, bias: float) -> None:
         expected.append(-root(lambda h: -pull(-h), -turn, 1.0))
     assert set(outcome.kinds) == {"equilibrium"}
     found = {
-        outcome.equilibria.points[number].item(): outcome.equilibria.radii[number].item() for number in outcome.roots
+        outcome.equilibria.points[number].item(): outcome.equilibria.basins[number].radius
+        for number in outcome.roots.tolist()
     }
     assert sorted(found) == pytest.approx(sorted(expected), abs=1e-10)
     for h, radius in found.items():
@@ -109,8 +110,8 @@ def test_a_random_network_of_gain_three_is_chaotic() -> None:
     rnn: Any = random_rnn(3.0)
     outcome = search(rnn, spread(20, 64), horizon=2_000)
     assert set(outcome.kinds) == {"chaos"}
-    exponents = torch.tensor([outcome.exponents[row][0] for row in range(20)], dtype=torch.float64)
-    errors = torch.tensor([outcome.exponents[row][1] for row in range(20)], dtype=torch.float64)
+    exponents = torch.tensor([outcome.motions[row].exponent[0] for row in range(20)], dtype=torch.float64)
+    errors = torch.tensor([outcome.motions[row].exponent[1] for row in range(20)], dtype=torch.float64)
     # By QR along one long trajectory, with Jacobians by hand.
     s, q, growth = spread(1, 64)[0], torch.eye(64, dtype=torch.float64)[:, :1], []
     for step in range(5_000):

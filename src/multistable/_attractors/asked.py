@@ -66,9 +66,7 @@ def given(states: Tensor, stacks: Sequence[Stack]) -> Reached:
     return Reached(of_stacks, numbers, torch.zeros_like(numbers), [])
 
 
-def questions(
-    selection: Selection, u: Input, reached: Reached, generator: torch.Generator
-) -> Iterator[Question]:
+def questions(selection: Selection, u: Input, reached: Reached, generator: torch.Generator) -> Iterator[Question]:
     """The whole network, with its layers alone, under each of the constant inputs."""
     exact = [stack.in_float64() for stack in selection.stacks]
     network = exact[0] if len(exact) == 1 else Product("", exact)

@@ -65,7 +65,8 @@ class Basin:
     """
 
     def __init__(self, f: Map, point: Tensor, jacobian: Tensor, at_sides: Tensor | None) -> None:
-        self._f, self._point, self._metric = f, point, None
+        self._f, self._point = f, point
+        self._metric: Tensor | None = None
         self._smooth = at_sides is None
         bound = jacobian if at_sides is None else torch.cat([at_sides, jacobian[None]]).abs().amax(0)
         self.eigenvalues = eigenvalues(bound)

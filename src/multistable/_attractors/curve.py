@@ -72,7 +72,8 @@ def _plane(states: Tensor) -> Tensor:
     """The states in three dimensions at most, which are enough to tell one frequency from another."""
     centred = states - states.mean(0)
     _, axes = torch.linalg.eigh(centred.T @ centred)
-    return centred @ axes[:, -3:]
+    shown: Tensor = centred @ axes[:, -3:]
+    return shown
 
 
 def _peaks(shown: Tensor) -> list[float]:
@@ -107,7 +108,8 @@ def _tuned(shown: Tensor, frequency: float) -> tuple[float, float]:
     nearby = [found + k / (4 * len(shown) ** 2) for k in range(-_TRIED, _TRIED + 1)]
     lengths = [_length(_in_order(shown, one)) for one in nearby]
     shortest = min(lengths)
-    found = fmean(one for one, length in zip(nearby, lengths, strict=True) if length == shortest)
+    if lengths[_TRIED] > shortest:
+        found = fmean(one for one, length in zip(nearby, lengths, strict=True) if length == shortest)
     return min(found, 1 - found), shortest
 
 

@@ -17,7 +17,7 @@ _AT_REST = 1e-13  # residuals below this, relative to 1 + |s|, are rounding
 
 
 class Descended(NamedTuple):
-    """Where the speed is least near each start, (B, S), the residuals f(s) - s there, and whether it was reached, (B,)."""
+    """Where the speed is least near each start, (B, S), f(s) - s there, and whether it was reached, (B,)."""
 
     states: Tensor
     residuals: Tensor
@@ -54,7 +54,8 @@ def descend(layer: Dynamics, s: Tensor, u: Tensor) -> Descended:
         at_rest = (r.abs() <= _AT_REST * (1 + now.abs())).all(1)
         flat = gradient.norm(dim=1) <= _FLAT * torch.linalg.matrix_norm(slope) * r.norm(dim=1)
         settled[left] = at_rest | flat
-        s[left], residual[left] = (torch.where(better[:, None], *two) for two in ((tried, now), (after, r)))
+        s[left] = torch.where(better[:, None], tried, now)
+        residual[left] = torch.where(better[:, None], after, r)
         damping[left] = torch.where(better, (damp * _FALLS).clamp(min=_LEAST), damp * _RISES)
         left = left[~(at_rest | flat) & (damping[left] < _MOST)]
     return Descended(s, residual, settled)

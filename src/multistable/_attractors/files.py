@@ -30,7 +30,7 @@ def write(path: str | Path, result: Any) -> None:
     arrays: dict[str, NDArray[Any]] = {}
     structure = _taken_apart(result, arrays)
     with Path(path).open("wb") as file:
-        np.savez_compressed(file, **arrays, **{_STRUCTURE: np.array(json.dumps(structure))})
+        np.savez_compressed(file, **arrays, **{_STRUCTURE: np.array(json.dumps(structure))})  # type: ignore[arg-type]
 
 
 def read(path: str | Path, kind: type[Result], parts: Sequence[type]) -> Result:

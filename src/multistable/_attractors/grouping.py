@@ -21,7 +21,7 @@ def nearest(s: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def first_of_groups(s: Tensor, within: float) -> Tensor:
-    """For each state the number of the first one that it lies with, (B, S) -> (B,); groups are narrower than 2 `within`.
+    """For each state the number of the first one that it lies `within` that distance of, (B, S) -> (B,).
 
     States in the order of a projection on some direction: those that lie together stand in one run of it.
     """

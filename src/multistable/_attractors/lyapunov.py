@@ -18,7 +18,7 @@ _BLOCKS = 10
 
 
 class Lyapunov(NamedTuple):
-    """The exponents (B, k) per step, the largest first, their standard errors (B, k), and the states (steps + 1, B, S)."""
+    """The exponents per step, the largest first, and their standard errors, (B, k); the states (steps + 1, B, S)."""
 
     exponents: Tensor
     errors: Tensor

@@ -31,9 +31,7 @@ def basin_of(layer: Dynamics, points: Tensor, u: Tensor) -> Basin:
         return return_jacobians(layer, orbit(layer, s, u, period - 1), u)
 
     beside = sides(after, points[0])
-    return Basin(
-        after, points[0], jacobians_at(points[:1])[0], None if beside is None else jacobians_at(beside)
-    )
+    return Basin(after, points[0], jacobians_at(points[:1])[0], None if beside is None else jacobians_at(beside))
 
 
 class Equilibria:

@@ -78,6 +78,8 @@ class Search:
         """Go on until every trajectory is decided, or the horizon is reached."""
         time = 0
         for step in _EARLY:
+            if len(self._rows) == 0:
+                break
             self._advance(self._layer.hold(self._states[self._rows], self._u, step - time), step)
             time = step
         # Looks end at the horizon, half of it, a quarter, and so on.
@@ -230,7 +232,7 @@ class Search:
         for row, root in enumerate(roots.tolist()):
             if kinds[row] == "equilibrium" and late[row] and going[root] > 1:
                 kinds[row] = "slow"
-        steps, states, residual = zip(*self._recorded, strict=True)
+        steps, states, residual = zip(*self._recorded, strict=True) if self._recorded else ((), (), ())
         return Outcome(
             kinds=tuple(kinds),
             roots=roots,
@@ -239,6 +241,6 @@ class Search:
             motions={row: self._motions[leader] for row, leader in enumerate(leaders) if leader in self._motions},
             final=self._states[self._leader],
             steps=steps,
-            states=torch.stack(states),
+            states=torch.stack(states) if states else self._states[None][:0],
             residual=residual,
         )

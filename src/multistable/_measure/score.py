@@ -16,9 +16,7 @@ __all__ = ["score"]
 
 
 @torch.no_grad()
-def score(
-    selection: Selection, reached: Sequence[Tensor], horizon: int, tol: float, held: Constants
-) -> Multistability:
+def score(selection: Selection, reached: Sequence[Tensor], horizon: int, tol: float, held: Constants) -> Multistability:
     """Hold constant inputs, starting from the reached states, and score where they lead.
 
     Args:
@@ -33,8 +31,7 @@ def score(
     """
     horizons = _log_spaced(horizon)
     walks = [
-        _walk(stack, start, u, horizons)
-        for stack, start, u in zip(selection.stacks, reached, held.stacks, strict=True)
+        _walk(stack, start, u, horizons) for stack, start, u in zip(selection.stacks, reached, held.stacks, strict=True)
     ]
     layers = []
     for stack, start, walk in zip(selection.stacks, reached, walks, strict=True):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from multistable._measure.reach import reach
 from multistable._measure.constants import draw_constant
+from multistable._measure.reach import reach
 from multistable._measure.selection import Selection
 from multistable._warmup.contraction import excess_growth, growth_rate
 from multistable.dynamics import Dynamics, Sequences
