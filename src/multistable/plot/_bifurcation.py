@@ -10,7 +10,7 @@ from torch import Tensor
 
 from multistable._utils.checks import check_int
 from multistable.plot._branches import branches
-from multistable.plot._legend import Entry, add_legend, entry
+from multistable.plot._legend import Entry, entry, legend_below
 from multistable.plot._plane import Points, as_points
 from multistable.plot._style import COLOURS, panel_in, tidy
 
@@ -86,7 +86,7 @@ def bifurcation(u_path: Tensor, found: "Sequence[FixedPoints]", *, unit: int = 0
         panel.text(0.5, 0.5, "no fixed point found", ha="center", va="center", transform=panel.transAxes)
     panel.set(xlabel=label, ylabel=f"unit {unit}")
     panel.set_title("fixed points under constant inputs", loc="left", fontsize=10)
-    add_legend(panel, entries, fontsize="small")
+    legend_below(panel, entries)
     tidy(panel)
     return figure
 

@@ -58,7 +58,7 @@ def courses_of(found: "Attractors") -> Courses:
     bounded = np.concatenate([part.reshape(-1, size) for part in parts])
     starts = np.concatenate([part[:1].reshape(-1, size) for part in (records, paths)])
     plane = plane_of(bounded if len(bounded) else starts)
-    edges = _edges(plane.project(bounded), _BESIDE) if len(bounded) else _edges(plane.project(starts), _ALONE)
+    edges = _edges(plane.project(bounded), plane.project(starts))
     with np.errstate(over="ignore", invalid="ignore"):  # of what is too large nothing is drawn
         records, paths = plane.project(records), plane.project(paths)
     later = np.array(found.trace.horizons) >= steps
@@ -76,7 +76,7 @@ def draw_courses(ax: Axes, found: "Attractors", courses: Courses) -> None:
     goes = np.isin(kinds, _GOES) & (np.array(found.labels) >= 0)
     colours = [colour_of(label) if known else GREY for label, known in zip(found.labels, goes, strict=True)]
     # In chaos, lines go everywhere: they are there to be followed by those who want to.
-    alphas = [0.25 if kind == "chaos" else 0.6 for kind in found.kinds]
+    alphas = [0.25 if kind == "chaos" else 0.5 for kind in found.kinds]
     drawn = len(courses.lines)
     lines = LineCollection(list(courses.lines), colors=colours[:drawn], linewidths=0.8, alpha=alphas[:drawn])
     ax.add_collection(lines)
@@ -88,16 +88,19 @@ def draw_courses(ax: Axes, found: "Attractors", courses: Courses) -> None:
     for kind, style in _ENDS.items():
         ends = [_end(courses, row) for row in (kinds == kind).nonzero()[0]]
         if ends:
-            ax.plot(*np.concatenate(ends).T, zorder=4, **style)
+            ax.plot(*np.concatenate(ends).T, zorder=4.5, **style)
 
 
-def end_entries(found: "Attractors") -> list[Entry]:
+def end_entries(found: "Attractors", courses: Courses) -> list[Entry]:
     """A legend's entry for each kind of trajectory that goes to no attractor."""
     entries = []
     for kind, style in _ENDS.items():
         count = sum(one == kind for one in found.kinds)
         if count:
             label = f"{count} {_ADJECTIVES[kind]} {'state' if count == 1 else 'states'}"
+            shown = sum(len(_end(courses, row)) for row, one in enumerate(found.kinds) if one == kind)
+            if shown < count:
+                label += f", {shown} in view"
             entries.append(entry(label, style))
     return entries
 
@@ -108,8 +111,10 @@ def _end(courses: Courses, row: int) -> Points:
     return np.concatenate([line, courses.dots[row]])[-1:]
 
 
-def _edges(points: Points, beside: float) -> Points:
-    """The corners around points, and a share of their size beside them, (2, 2)."""
+def _edges(bounded: Points, starts: Points) -> Points:
+    """The corners of where growth is shown: around what is bounded, or around all that begins if that is a point."""
+    spread = bool(len(bounded)) and bool(np.ptp(bounded, 0).any())
+    points, beside = (bounded, _BESIDE) if spread else (np.concatenate([bounded, starts]), _ALONE)
     low, high = points.min(0), points.max(0)
     margin = beside * (high - low).max()
     return np.stack([low - margin, high + margin])

@@ -34,7 +34,7 @@ _MANY = {
 _SLOW: dict[str, Any] = {"marker": "s", "markersize": 3.5, "color": GREY, "markeredgewidth": 0, "linestyle": ""}
 
 _DIRECTIONS = 3  # of a point; more would be a star that tells nothing
-_LENGTH = 0.07  # of half a direction that lies in the plane, as a share of the panel
+_LENGTH = 0.05  # of half a direction that lies in the plane, as a share of the panel
 
 
 def told_apart(found: "FixedPoints") -> Groups:
@@ -58,7 +58,7 @@ def draw_points(ax: Axes, found: "FixedPoints", plane: Plane, groups: Groups) ->
             count = int(rows.sum())
             one, many = _MANY[kind]
             drawn.append(points[rows])
-            ax.plot(*points[rows].T, zorder=5, **_STYLES[kind])
+            ax.plot(*points[rows].T, zorder=2.5, **_STYLES[kind])
             entries.append(entry(f"{count} {one if count == 1 else many}", _STYLES[kind]))
     return np.concatenate(drawn), entries
 
@@ -68,7 +68,7 @@ def draw_slow_points(ax: Axes, found: "FixedPoints", plane: Plane) -> tuple[Poin
     points = plane.project(as_points(found.slow_points))
     if len(points) == 0:
         return points, []
-    ax.plot(*points.T, zorder=2, **_SLOW)
+    ax.plot(*points.T, zorder=2.1, **_SLOW)
     label = f"{len(points)} slow {'point' if len(points) == 1 else 'points'}"
     return points, [entry(label, _SLOW)]
 
@@ -86,5 +86,5 @@ def draw_directions(ax: Axes, found: "FixedPoints", plane: Plane) -> None:
                 half = _LENGTH * np.linalg.norm(direction) / size * direction
                 lines.append(np.stack([points[row] - half, points[row] + half]))
     if lines:
-        ax.add_collection(LineCollection(lines, colors=DARK, linewidths=1.3, zorder=4))
+        ax.add_collection(LineCollection(lines, colors=DARK, linewidths=1.2, zorder=2.2))
         ax.autoscale_view()

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from multistable.plot._fixed_point_marks import draw_directions, draw_points, draw_slow_points, told_apart
-from multistable.plot._legend import add_legend
+from multistable.plot._legend import legend_below
 from multistable.plot._plane import as_points, plane_of
 from multistable.plot._style import panel_in, tidy
 
@@ -48,19 +48,22 @@ def fixed_points(found: "FixedPoints", *, ax: Axes | None = None) -> Figure:
         >>> figure.axes[0].get_title("left")
         '1 fixed point under a constant input'
     """
-    figure, panel = panel_in(ax, (5.2, 4.4))
+    figure, panel = panel_in(ax, (5.2, 4.7))
     states = np.concatenate([as_points(found.points), as_points(found.slow_points)])
     plane = plane_of(states)
     at, entries = draw_points(panel, found, plane, told_apart(found))
     slow, more = draw_slow_points(panel, found, plane)
     plane.widen(panel, np.concatenate([at, slow]), _LEAST)
     draw_directions(panel, found, plane)
-    plane.label(panel)
     panel.margins(0.1)
+    if len(states):
+        plane.label(panel)
+    else:
+        panel.set(xticks=[], yticks=[])
     many = "fixed point" if found.count == 1 else "fixed points"
     panel.set_title(f"{found.count:,} {many} under a constant input", loc="left", fontsize=10)
     if found.count == 0:
         panel.text(0.5, 0.5, "no fixed point found", ha="center", va="center", transform=panel.transAxes)
     tidy(panel)
-    add_legend(panel, [*entries, *more], fontsize="small")
+    legend_below(panel, [*entries, *more])
     return figure

@@ -57,7 +57,7 @@ def draw_attractors(ax: Axes, found: "Attractors", plane: Plane) -> Points:
         drawn.append(at)
         line = at if one.kind == "chaos" else np.concatenate([at, at[:1]])
         # The attractors that most states go to lie on top.
-        ax.plot(*line.T, zorder=3 - place / (1 + len(found.attractors)), **mark(place, one.kind))
+        ax.plot(*line.T, zorder=4 - place / (1 + len(found.attractors)), **mark(place, one.kind))
     return np.concatenate(drawn)
 
 
@@ -69,7 +69,7 @@ def attractor_entries(found: "Attractors") -> list[Entry]:
         if of_kind:
             samples = [mark(place, kind) for place in sorted(of_kind)[:_SAMPLES]]
             if kind == "chaos":  # a dot of the panel's size can't be seen alone
-                samples = [{**style, "markersize": 3.5} for style in samples]
+                samples = [{**style, "markersize": 4} for style in samples]
             entries.append(entry(_label(found, kind, list(of_kind.values())), *samples))
     return entries
 

@@ -35,6 +35,7 @@ class Plane:
 
     def label(self, panel: Axes) -> None:
         """Say what the axes of a panel are."""
+        panel.ticklabel_format(scilimits=(-3, 4))  # long numbers would run into each other
         if self.shares is not None:
             first, second = self.shares
             panel.set_xlabel(f"principal component 1 ({first:.0%} of the variance)")

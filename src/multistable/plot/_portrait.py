@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from multistable.plot._legend import add_legend, entry
+from multistable.plot._legend import entry, legend_below
 from multistable.plot._looks import look_of
 from multistable.plot._states import draw_states
-from multistable.plot._style import DARK, panel_in, tidy
+from multistable.plot._style import DARK, figure_of, tidy
 from multistable.plot._traces import draw_trace, finish_traces
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def portrait(found: "Attractors", *, fixed_points: "FixedPoints | None" = None, 
         'where 20 states go under a constant input'
     """
     if ax is not None:
-        figure, panel = panel_in(ax, (0, 0))
-        add_legend(panel, draw_states(panel, found, fixed_points), fontsize="small")
-        return figure
+        legend_below(ax, draw_states(ax, found, fixed_points))
+        return figure_of(ax)
     figure = Figure(figsize=(13, 4.6), layout="constrained")
     panels = figure.subplot_mosaic(
         [["states", "spectra", "scores"], ["states", "spectra", "residuals"]], width_ratios=(1.35, 1.1, 1)
@@ -70,7 +69,7 @@ def portrait(found: "Attractors", *, fixed_points: "FixedPoints | None" = None, 
     _draw_spectra(panels["spectra"], found)
     _draw_way(panels["scores"], panels["residuals"], found)
     entries.append(entry(f"certified: {found.certified:.3f}", _CERTIFIED))
-    add_legend(figure, entries, loc="outside lower center", ncols=4)
+    legend_below(figure, entries)
     return figure
 
 

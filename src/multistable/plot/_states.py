@@ -28,7 +28,7 @@ def draw_states(ax: Axes, found: "Attractors", fixed_points: "FixedPoints | None
     courses = courses_of(found)
     draw_courses(ax, found, courses)
     drawn = [courses.points, draw_attractors(ax, found, courses.plane)]
-    entries = [*attractor_entries(found), *end_entries(found)]
+    entries = [*attractor_entries(found), *end_entries(found, courses)]
     if fixed_points is not None:
         groups = {kind: rows for kind, rows in told_apart(fixed_points).items() if kind in _UNSTABLE}
         at, more = draw_points(ax, fixed_points, courses.plane, groups)

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "DARK", "GREY", "palette", "panel_in", "tidy"]
+__all__ = ["COLOURS", "DARK", "GREY", "figure_of", "palette", "panel_in", "tidy"]
 
 DARK = "#333333"
 GREY = "#7f7f7f"
@@ -28,10 +28,15 @@ def panel_in(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
     if ax is None:
         figure = Figure(figsize=size, layout="constrained")
         return figure, figure.subplots()
+    return figure_of(ax), ax
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The whole figure that a panel is in."""
     around = ax.figure
     while not isinstance(around, Figure):  # figures can be parts of others
         around = around.figure
-    return around, ax
+    return around
 
 
 def tidy(*panels: Axes) -> None:

@@ -1,6 +1,6 @@
 """`vector_field`: where a step leads, all over the plane of two units."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from multistable.dynamics import Dynamics
 from multistable.plot._checks import check_fits
-from multistable.plot._legend import add_legend
+from multistable.plot._legend import legend_below
 from multistable.plot._looks import attractor_entries, draw_attractors
 from multistable.plot._plane import Points, as_points, plane_of
 from multistable.plot._style import GREY, panel_in, tidy
@@ -22,7 +22,8 @@ __all__ = ["vector_field"]
 
 Extent = tuple[float, float, float, float]
 
-_ARROWS = 21  # along each axis
+_ARROWS = 19  # along each axis
+_LONGEST = 1.6  # steps of the grid
 _BESIDE = 0.1  # shown beside the states of `found`, as a share of their size
 _USUAL: Extent = (-1.2, 1.2, -1.2, 1.2)  # gated units and those with a tanh stay within -1 and 1
 
@@ -37,7 +38,7 @@ def vector_field(
 ) -> Figure:
     """Arrows f(s, u) - s on a grid, for a layer with two units, and attractors on top.
 
-    All arrows are drawn to one scale, on which the longest is as long as the grid is wide.
+    All arrows are drawn to one scale, which depends on the longest, so that they don't cover each other.
 
     Args:
         layer: the layer, as `multistable.dynamics.dynamics` lists it.
@@ -71,12 +72,12 @@ def vector_field(
     moves = _moves(layer, grid, u)
     figure, panel = panel_in(ax, (4.8, 4.8))
     longest = np.hypot(*(moves / (xs[1] - xs[0], ys[1] - ys[0])).T).max()
-    panel.quiver(
-        *grid.T, *moves.T, angles="xy", scale_units="xy", scale=longest or 1.0, color=GREY, width=0.003, zorder=1
-    )
+    to_scale: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": longest / _LONGEST or 1.0}
+    x, y = grid.T
+    panel.quiver(x, y, *moves.T, **to_scale, color=GREY, width=0.004, headwidth=4, minlength=0.5, zorder=1)
     if found is not None:
         draw_attractors(panel, found, plane_of(grid))
-        add_legend(panel, attractor_entries(found), loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize="small")
+        legend_below(panel, attractor_entries(found))
     plane_of(grid).label(panel)
     panel.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     panel.set_title("where a step leads under a constant input", loc="left", fontsize=10)
