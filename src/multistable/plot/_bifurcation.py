@@ -57,9 +57,9 @@ def bifurcation(u_path: Tensor, found: "Sequence[FixedPoints]", *, unit: int = 0
         >>> from multistable._attractors.fixed_points_results import FixedPoints
         >>> one = torch.ones(1, 1, dtype=torch.complex128)
         >>> found = FixedPoints(
-        ...     points=torch.zeros(1, 1), unstable=torch.zeros(1), stable=torch.ones(1) > 0, eigenvalues=0.5 * one,
-        ...     eigenvectors=one[None], residuals=torch.zeros(1), slow_points=torch.zeros(0, 1),
-        ...     speeds=torch.zeros(0), u=torch.zeros(1), starts=10,
+        ...     points=torch.zeros(1, 1), unstable=torch.tensor([0]), stable=torch.tensor([True]),
+        ...     eigenvalues=0.5 * one, eigenvectors=one[None], residuals=torch.zeros(1),
+        ...     slow_points=torch.zeros(0, 1), speeds=torch.zeros(0), u=torch.zeros(1), starts=10,
         ... )
         >>> figure = plot.bifurcation(torch.linspace(-1, 1, 5)[:, None], [found] * 5)
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 
 from multistable.plot._legend import Entry, entry
 from multistable.plot._looks import colour_of
@@ -76,10 +77,8 @@ def draw_courses(ax: Axes, found: "Attractors", courses: Courses) -> None:
     goes = np.isin(kinds, _GOES) & (np.array(found.labels) >= 0)
     colours = [colour_of(label) if known else GREY for label, known in zip(found.labels, goes, strict=True)]
     # In chaos, lines go everywhere: they are there to be followed by those who want to.
-    alphas = [0.25 if kind == "chaos" else 0.5 for kind in found.kinds]
-    drawn = len(courses.lines)
-    lines = LineCollection(list(courses.lines), colors=colours[:drawn], linewidths=0.8, alpha=alphas[:drawn])
-    ax.add_collection(lines)
+    pale = [to_rgba(one, 0.25 if kind == "chaos" else 0.5) for one, kind in zip(colours, found.kinds, strict=True)]
+    ax.add_collection(LineCollection(list(courses.lines), colors=pale[: len(courses.lines)], linewidths=0.8))
     begun = [(line[0], colour) for line, colour in zip(courses.lines, colours, strict=False) if len(line)]
     _scatter(ax, np.array([start for start, _ in begun]), [colour for _, colour in begun], s=9)
     dots = np.concatenate([np.empty((0, 2)), *courses.dots])

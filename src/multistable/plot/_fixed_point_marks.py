@@ -77,9 +77,10 @@ def draw_directions(ax: Axes, found: "FixedPoints", plane: Plane) -> None:
     """At each saddle lines along unstable directions, shorter where these leave the plane; after all else is drawn."""
     width, height = ax.dataLim.width, ax.dataLim.height
     points = plane.project(as_points(found.points))
+    directions = found.unstable_directions
     lines = []
     for row in told_apart(found)["saddle"].nonzero()[0]:
-        for direction in as_points(found.unstable_directions[row])[:_DIRECTIONS] @ plane.axes:
+        for direction in as_points(directions[row])[:_DIRECTIONS] @ plane.axes:
             # In the panel, not in the plane, lines of one length look equally long.
             size = np.hypot(direction[0] / width, direction[1] / height)
             if size > 0:

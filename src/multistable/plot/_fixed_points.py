@@ -40,9 +40,9 @@ def fixed_points(found: "FixedPoints", *, ax: Axes | None = None) -> Figure:
         >>> from multistable._attractors.fixed_points_results import FixedPoints
         >>> one = torch.ones(1, 1, dtype=torch.complex128)
         >>> found = FixedPoints(
-        ...     points=torch.zeros(1, 1), unstable=torch.ones(1), stable=torch.zeros(1) > 0, eigenvalues=2 * one,
-        ...     eigenvectors=one[None], residuals=torch.zeros(1), slow_points=torch.zeros(0, 1),
-        ...     speeds=torch.zeros(0), u=torch.zeros(1), starts=10,
+        ...     points=torch.zeros(1, 1), unstable=torch.tensor([1]), stable=torch.tensor([False]),
+        ...     eigenvalues=2 * one, eigenvectors=one[None], residuals=torch.zeros(1),
+        ...     slow_points=torch.zeros(0, 1), speeds=torch.zeros(0), u=torch.zeros(1), starts=10,
         ... )
         >>> figure = plot.fixed_points(found)  # the same as found.plot()
         >>> figure.axes[0].get_title("left")
