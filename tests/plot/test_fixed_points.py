@@ -77,10 +77,10 @@ def test_directions_that_leave_the_plane_are_shorter() -> None:
         along = torch.tensor(direction).double()
         saddle = 0.5 * torch.eye(3).double() + torch.outer(along, along)
         drawn.append(collections(panel_of(fixed_points_at(points, torch.cat([stable, saddle[None]])))))
-    ((along,),), ((tilted,),) = (list(map(segments, one)) for one in drawn[:2])
-    assert along.mean(0) == pytest.approx(0) and tilted.mean(0) == pytest.approx(0)
-    assert np.ptp(along[:, 1]) == pytest.approx(0) and np.ptp(tilted[:, 1]) == pytest.approx(0)
-    assert np.ptp(tilted[:, 0]) == pytest.approx(0.6 * np.ptp(along[:, 0]))
+    ((straight,),), ((tilted,),) = (list(map(segments, one)) for one in drawn[:2])
+    assert straight.mean(0) == pytest.approx(0) and tilted.mean(0) == pytest.approx(0)
+    assert np.ptp(straight[:, 1]) == pytest.approx(0) and np.ptp(tilted[:, 1]) == pytest.approx(0)
+    assert np.ptp(tilted[:, 0]) == pytest.approx(0.6 * np.ptp(straight[:, 0]))
     assert all(np.ptp(line) < 1e-9 for one in drawn[2] for line in segments(one))
 
 

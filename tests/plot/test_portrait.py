@@ -49,8 +49,7 @@ def test_nothing_overlaps(found: Callable[[], Attractors]) -> None:
 
 def test_panels_of_ones_own_are_drawn_in() -> None:
     figure = Figure(layout="constrained")
-    left, right = figure.subfigures(1, 2)
-    first, second = left.subplots(), right.subplots()
+    first, second = (part.subplots() for part in np.asarray(figure.subfigures(1, 2)))
     assert portrait(wells(2), ax=first, fixed_points=points_of_wells(2)) is figure
     assert portrait(ring(), ax=second) is figure
     assert figure.axes == [first, second]

@@ -27,6 +27,7 @@ from plot.drawn import at, collections, colours, distances, dots, entries, segme
 
 from multistable import Attractors
 from multistable._attractors.fixed_points_results import FixedPoints
+from multistable._measure import Trace
 from multistable.plot import portrait
 from multistable.plot._style import COLOURS, GREY
 
@@ -238,3 +239,23 @@ def test_fixed_points_must_belong_to_the_states() -> None:
         states(wells(2), points_of_wells(3))
     with pytest.raises(ValueError, match="same constant input, got \\[1.0\\] and \\[0.0\\]"):
         states(wells(2), replace(points_of_wells(2), u=torch.ones(1)))
+
+
+def test_every_kind_that_goes_nowhere_has_its_own_mark() -> None:
+    panel = states(replace(drift(), kinds=("held", "slow", "drift", "unbounded", "held", "drift")))
+    assert entries(panel) == ["2 held states", "1 slow state", "2 drifting states", "1 unbounded state"]
+    assert len({line.get_marker() for line in panel.lines}) == 4
+
+
+def test_where_nothing_could_be_recorded_attractors_are_left() -> None:
+    found = growing()
+    nothing = replace(found, trajectory=found.trajectory[:0], paths=found.paths[:, :0], trace=Trace((), (), ()))
+    assert [at(line)[0].tolist() for line in states(nothing).lines] == [[0, 0]]
+    all_leave = replace(nothing, kinds=("unbounded",) * 6, attractors=(), labels=(-1,) * 6)
+    assert entries(states(all_leave)) == ["6 unbounded states, 0 in view"]
+
+
+def test_what_drifts_far_is_not_too_large() -> None:
+    far = replace(drift(), trajectory=2.0**900 * drift().trajectory, paths=2.0**900 * drift().paths)
+    near, panel = states(drift()), states(far)
+    assert at(panel.lines[0]) == pytest.approx(2.0**900 * at(near.lines[0]))

@@ -85,9 +85,9 @@ def draw_courses(ax: Axes, found: "Attractors", courses: Courses) -> None:
     of_each = [colour for colour, at in zip(colours, courses.dots, strict=True) for _ in at]
     _scatter(ax, dots, of_each, s=5, alpha=0.5)
     for kind, style in _ENDS.items():
-        ends = [_end(courses, row) for row in (kinds == kind).nonzero()[0]]
-        if ends:
-            ax.plot(*np.concatenate(ends).T, zorder=4.5, **style)
+        ends = np.concatenate([np.empty((0, 2)), *(_end(courses, row) for row in (kinds == kind).nonzero()[0])])
+        if len(ends):
+            ax.plot(*ends.T, zorder=4.5, **style)
 
 
 def end_entries(found: "Attractors", courses: Courses) -> list[Entry]:
@@ -114,6 +114,8 @@ def _edges(bounded: Points, starts: Points) -> Points:
     """The corners of where growth is shown: around what is bounded, or around all that begins if that is a point."""
     spread = bool(len(bounded)) and bool(np.ptp(bounded, 0).any())
     points, beside = (bounded, _BESIDE) if spread else (np.concatenate([bounded, starts]), _ALONE)
+    if len(points) == 0:
+        return np.zeros((2, 2))
     low, high = points.min(0), points.max(0)
     margin = beside * (high - low).max()
     return np.stack([low - margin, high + margin])
