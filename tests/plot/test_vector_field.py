@@ -73,6 +73,17 @@ def test_attractors_lie_on_top_and_all_states_in_the_extent() -> None:
     assert ((found.trajectory > low) & (found.trajectory < high)).all()
 
 
+def test_growth_does_not_widen_the_extent() -> None:
+    far = wells(2).trajectory.clone()
+    far[-1, 0] = 1e200
+    one_leaves = replace(wells(2), trajectory=far, kinds=("unbounded", *wells(2).kinds[1:]))
+    (panel,) = vector_field(two_wells(), found=one_leaves).axes
+    assert max(map(abs, (*panel.get_xlim(), *panel.get_ylim()))) < 2
+    all_leave = replace(one_leaves, kinds=("unbounded",) * 8, attractors=(), labels=(-1,) * 8)
+    (panel,) = vector_field(two_wells(), found=all_leave).axes
+    assert panel.get_xlim() == panel.get_ylim() == (-1.2, 1.2)
+
+
 def test_where_nothing_moves_there_are_no_arrows() -> None:
     class Still(Dynamics):
         parameters = two_wells().parameters

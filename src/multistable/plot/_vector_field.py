@@ -24,7 +24,7 @@ Extent = tuple[float, float, float, float]
 
 _ARROWS = 19  # along each axis
 _LONGEST = 1.6  # steps of the grid
-_BESIDE = 0.1  # shown beside the states of `found`, as a share of their size
+_BESIDE = 0.1  # shown beside the states of `found`, as a share of their size in each direction and in the wider one
 _USUAL: Extent = (-1.2, 1.2, -1.2, 1.2)  # gated units and those with a tanh stay within -1 and 1
 
 
@@ -45,8 +45,8 @@ def vector_field(
         u: the constant input, (I,); by default that of `found`, and zeros without it.
         found: what `attractors` finds in the layer.
         ax: where to draw; by default in a new figure.
-        extent: left, right, bottom and top of the grid; by default around the states of `found`, and around -1 to 1
-            without it.
+        extent: left, right, bottom and top of the grid; by default around the states of `found`, but for those that
+            grow without bound, and around -1 to 1 without it.
 
     Returns:
         The figure.
@@ -109,10 +109,13 @@ def _checked_extent(extent: Extent | None, found: "Attractors | None") -> Extent
         return extent
     if found is None:
         return _USUAL
-    parts = [found.trajectory, *(one.state for one in found.attractors)]
+    stays = [kind != "unbounded" for kind in found.kinds]
+    parts = [found.trajectory[:, stays], *(one.state for one in found.attractors)]
     states = np.concatenate([as_points(part).reshape(-1, 2) for part in parts])
+    if len(states) == 0:
+        return _USUAL
     low, high = states.min(0), states.max(0)
-    margin = _BESIDE * (high - low) + 0.1 * (high - low).max() + found.tol
+    margin = _BESIDE * (high - low) + _BESIDE * (high - low).max() + found.tol
     (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
     return left, right, bottom, top
 
