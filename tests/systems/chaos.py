@@ -62,7 +62,7 @@ def lorenz(s: Tensor, dt: float = 0.01) -> Tensor:
 
 
 def beside(s: Tensor) -> Tensor:
-    """The second entry goes to one of two ends by its sign; the first is a logistic map at the upper, rests at the lower."""
+    """The second entry goes to one of two ends by its sign: at the upper, the first is chaotic, at the lower it rests."""
     x, y = s[:, 0], s[:, 1]
     share = ((1 + y / REST) / 2).clamp(0, 1)
     return torch.stack([share * 3.9 * x * (1 - x) + (1 - share) * (0.3 * x + 0.2), (2 * y).tanh()], 1)
@@ -74,7 +74,7 @@ CHAOS = [
     System("a tent", tent, cube(0.05, 0.95, 1), ONLY, ONLY, exponent=(math.log(1.9), 1e-3)),
     System("Hénon's map", henon(1.4), box((-0.1, 0.1), (-0.1, 0.1)), ONLY, ONLY, exponent=(0.419, 0.01)),
     System("Ikeda's map", ikeda, box((-0.5, 0.5), (-0.5, 0.5)), ONLY, ONLY, exponent=(0.507, 0.02)),
-    System("a random network of gain 3", random_network, cube(-1, 1, 50), ONLY, ONLY, exponent=(0.26, 0.03)),
+    System("a random network of gain 3", random_network, cube(-1, 1, 50), ONLY, ONLY, exponent=(0.267, 0.02)),
     System("a leaky random network, dt 0.1", leaky_network(0.1), cube(-1, 1, 60), ONLY, ONLY),
     System("a leaky random network, dt 0.02", leaky_network(0.02), cube(-1, 1, 60), ONLY, ONLY, horizon=20_000),
     System(

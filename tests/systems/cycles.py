@@ -18,9 +18,7 @@ def window(period: int, rate: float, horizon: int = 4_000) -> System:
     """A logistic map has one stable cycle at most (Singer 1978), and the orbit of 1/2 goes to it."""
     step = logistic(rate)
     points = closed(step, torch.tensor([0.5], dtype=F64), period, steps=60 * period)
-    return System(
-        f"a window of period {period}", step, cube(0.05, 0.95, 1), ONLY, ONLY, (points,), horizon=horizon
-    )
+    return System(f"a window of period {period}", step, cube(0.05, 0.95, 1), ONLY, ONLY, (points,), horizon=horizon)
 
 
 def negated(s: Tensor) -> Tensor:
@@ -54,9 +52,7 @@ def henon(a: float, b: float = 0.3) -> Step:
 def henon_cycle(period: int, a: float) -> System:
     step = henon(a)
     points = closed(step, torch.zeros(2, dtype=F64), period, steps=60 * period)
-    return System(
-        f"a Hénon map with a cycle of {period}", step, box((-0.3, 0.3), (-0.3, 0.3)), ONLY, ONLY, (points,)
-    )
+    return System(f"a Hénon map with a cycle of {period}", step, box((-0.3, 0.3), (-0.3, 0.3)), ONLY, ONLY, (points,))
 
 
 CYCLES = [

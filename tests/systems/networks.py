@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from systems.base import F64, REST, System, closed, cube, settled, signs
+from systems.base import F64, REST, System, cube, settled, signs
 
 __all__ = ["NETWORKS"]
 
@@ -95,10 +95,31 @@ def toggles(s: Tensor) -> Tensor:
     return (0.7 * pairs + 0.3 * (4 - 8 * pairs.flip(2)).sigmoid()).flatten(1)
 
 
-ONE = torch.eye(5, dtype=F64)
+WINNERS = torch.cat([torch.eye(5, dtype=F64), torch.zeros(1, 5, dtype=F64)])
+BUMPS = (PLACES + PLACES[:, None] + math.pi / 8).cos()
+CHOICES = torch.stack([1 + signs(4), 1 - signs(4)], 2).flatten(1) / 2
+
 NETWORKS = [
-    System("a winner of five", winner, cube(0, 1, 5), ONLY, ONLY, settled(winner, ONE)),
-    System("three bits in twenty units", three_bits, cube(-1, 1, 20), ONLY, ONLY, tuple((REST * signs(3) @ THREE.T).split(1))),
+    System("a winner of five, or none", winner, cube(0, 1, 5), ONLY, ONLY, settled(winner, WINNERS)),
+    # Complete, as brute force in the three dimensions that the projection leaves shows: no mixture is stable.
+    System(
+        "correlated patterns",
+        hopfield,
+        cube(-1, 1, 12),
+        ONLY,
+        ONLY,
+        tuple((REST * torch.cat([CODES, -CODES])).split(1)),
+    ),
+    # A bump lies between two units: a saddle lies at each unit.
+    System("a ring of bumps", bumps, cube(-1, 1, 8), ONLY, ONLY, settled(bumps, BUMPS)),
+    System(
+        "three bits in twenty units",
+        three_bits,
+        cube(-1, 1, 20),
+        ONLY,
+        ONLY,
+        tuple((REST * signs(3) @ THREE.T).split(1)),
+    ),
     System(
         "a ring in sixteen units",
         hidden_ring,
@@ -108,5 +129,5 @@ NETWORKS = [
         rounds(),
     ),
     System("a contracting network", contracting, cube(-1, 1, 64), ONLY, ONLY, settled(contracting, torch.zeros(1, 64))),
-    System("four toggles", toggles, cube(0, 1, 8), ONLY, ONLY, settled(toggles, ((1 - signs(4))[:, :, None] * torch.tensor([1.0, -1.0]) + torch.tensor([0.0, 2.0])).flatten(1) / 2)),
+    System("four toggles", toggles, cube(0, 1, 8), ONLY, ONLY, settled(toggles, CHOICES)),
 ]
