@@ -46,7 +46,7 @@ class System:
 
 def box(*sides: tuple[float, float], n: int = 24) -> Starts:
     """Uniform in a box, one side for each entry."""
-    low, high = torch.tensor(sides, dtype=F64).T
+    low, high = torch.tensor(sides, dtype=F64).unbind(1)
 
     def draw(generator: torch.Generator) -> Tensor:
         return low + (high - low) * torch.rand(n, len(sides), generator=generator, dtype=F64)
@@ -62,8 +62,8 @@ def rings(*radii: tuple[float, float], n: int = 24) -> Starts:
     """In the plane, in one ring after the other, at any angle."""
 
     def draw(generator: torch.Generator) -> Tensor:
-        part, angle = torch.rand(2, n, generator=generator, dtype=F64)
-        low, high = torch.tensor([radii[k % len(radii)] for k in range(n)], dtype=F64).T
+        part, angle = torch.rand(2, n, generator=generator, dtype=F64).unbind()
+        low, high = torch.tensor([radii[k % len(radii)] for k in range(n)], dtype=F64).unbind(1)
         radius, angle = low + (high - low) * part, 2 * math.pi * angle
         return torch.stack([radius * angle.cos(), radius * angle.sin()], 1)
 

@@ -62,7 +62,7 @@ def lorenz(s: Tensor, dt: float = 0.01) -> Tensor:
 
 
 def beside(s: Tensor) -> Tensor:
-    """The second entry goes to one of two ends by its sign: at the upper, the first is chaotic, at the lower it rests."""
+    """The second entry goes to one of two ends by its sign: at one the first is chaotic, at the other it rests."""
     x, y = s[:, 0], s[:, 1]
     share = ((1 + y / REST) / 2).clamp(0, 1)
     return torch.stack([share * 3.9 * x * (1 - x) + (1 - share) * (0.3 * x + 0.2), (2 * y).tanh()], 1)

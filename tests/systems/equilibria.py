@@ -103,7 +103,7 @@ EQUILIBRIA = [
         settled(gated, signs(2), 2000),
     ),
     System(
-        "a slow focus", focus, rings((0.5, 1.5)), ONLY, ONLY, points=(torch.zeros(1, 2, dtype=F64),), horizon=40_000
+        "a slow focus", focus, rings((0.5, 1.5)), ONLY, ONLY, points=(torch.zeros(1, 2, dtype=F64),), horizon=20_000
     ),
     System(
         "a root of Newton's method",

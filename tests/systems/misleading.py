@@ -87,7 +87,7 @@ def ghost_on_circle(s: Tensor) -> Tensor:
 
 def may_leonard(s: Tensor) -> Tensor:
     """Three species, each of which ousts the next: their turns last longer and longer."""
-    return s * (0.5 * (1 - s - 1.6 * s.roll(-1, 1) - 0.7 * s.roll(1, 1))).exp()
+    return s * (0.1 * (1 - s - 1.6 * s.roll(-1, 1) - 0.7 * s.roll(1, 1))).exp()
 
 
 def faint_spiral(s: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ ONLY = frozenset({"equilibrium"})
 def basis(units: int, size: int, seed: int) -> Tensor:
     """Orthonormal columns, (units, size)."""
     drawn = torch.randn(units, size, generator=torch.Generator().manual_seed(seed), dtype=F64)
-    return torch.linalg.qr(drawn)[0]
+    columns: Tensor = torch.linalg.qr(drawn)[0]
+    return columns
 
 
 def winner(s: Tensor) -> Tensor:
@@ -32,7 +33,7 @@ CODES = torch.tensor(
     ],
     dtype=F64,
 )
-PROJECTION = torch.linalg.pinv(CODES) @ CODES
+PROJECTION: Tensor = torch.linalg.pinv(CODES) @ CODES
 
 
 def hopfield(s: Tensor) -> Tensor:
