@@ -49,7 +49,7 @@ def test_a_system_is_well_formed(system: System) -> None:
     following = system.step(s)
     assert following.shape == s.shape and torch.equal(s, before)
     # Sums in another order may round otherwise.
-    torch.testing.assert_close(system.step(s[3:4]), following[3:4], rtol=1e-12, atol=1e-12)
+    assert torch.allclose(system.step(s[3:4]), following[3:4], rtol=1e-12, atol=1e-12)
 
 
 @every
@@ -78,9 +78,15 @@ def test_its_points_come_back_and_attract(system: System) -> None:
     assert len(torch.unique(states.round(decimals=6), dim=0)) == len(states)
 
 
-@some(*[one for one in SYSTEMS if one.points and one.must and one.may <= {"equilibrium", "cycle"}])
+@some(
+    *[
+        one
+        for one in SYSTEMS
+        if one.points and one.must and one.may <= {"equilibrium", "cycle"} and one.horizon == 4_000
+    ]
+)
 def test_all_starts_come_to_its_points(system: System) -> None:
-    s = after(system, min(system.horizon, 20_000) if system.horizon > 4_000 else 2_500) / scales(system)
+    s = after(system, 2_500) / scales(system)
     points = torch.cat(system.points) / scales(system)
     assert (s[:, None] - points).abs().amax(2).amin(1).max() < 1e-6
 
@@ -88,12 +94,12 @@ def test_all_starts_come_to_its_points(system: System) -> None:
 @some(*[system for system in SYSTEMS if system.rotation is not None])
 def test_it_turns_as_often_as_said(system: System) -> None:
     """Turns are counted by the times at which the first entry rises through the middle of its range."""
-    steps = min(system.horizon, 6_000)
-    s, path = drawn(system), []
+    steps, before = 3_600, 1_000
+    s, path = drawn(system)[:8], []
     for _ in range(steps):
         s = system.step(s)
         path.append(s[:, 0])
-    x = torch.stack(path[steps // 2 :], 1)
+    x = torch.stack(path[before:], 1)
     middle = (x.amax(1) + x.amin(1)) / 2
     turning = (x.amax(1) - x.amin(1)) > 1e-3
     assert turning.any()

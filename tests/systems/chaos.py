@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from systems.base import F64, REST, Step, System, box, cube
+from systems.base import F64, REST, Step, System, box, cube, settled
 from systems.cycles import henon, logistic
 
 __all__ = ["CHAOS"]
@@ -24,6 +24,12 @@ def ikeda(s: Tensor) -> Tensor:
     angle = 0.4 - 6 / (1 + x.square() + y.square())
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([1 + 0.9 * (x * cos - y * sin), 0.9 * (x * sin + y * cos)], 1)
+
+
+def ikeda_starts(generator: torch.Generator) -> Tensor:
+    """Around 0, all of which is chaotic, and around the equilibrium; 4,000 starts farther out went to either."""
+    near = cube(-0.5, 0.5, 2)(generator)
+    return torch.cat([near[:12], near[12:] + torch.tensor([2.972, 4.146], dtype=F64)])
 
 
 def weights(units: int, gain: float, seed: int) -> Tensor:
@@ -74,9 +80,26 @@ CHAOS = [
     System("a tent", tent, cube(0.05, 0.95, 1), ONLY, ONLY, exponent=(math.log(1.9), 1e-3)),
     System("Hénon's map", henon(1.4), box((-0.1, 0.1), (-0.1, 0.1)), ONLY, ONLY, exponent=(0.419, 0.01)),
     System("Ikeda's map", ikeda, box((-0.5, 0.5), (-0.5, 0.5)), ONLY, ONLY, exponent=(0.507, 0.02)),
+    System(
+        "Ikeda's map and its equilibrium",
+        ikeda,
+        ikeda_starts,
+        BOTH,
+        BOTH,
+        settled(ikeda, torch.tensor([[2.972, 4.146]])),
+        exponent=(0.507, 0.03),
+    ),
     System("a random network of gain 3", random_network, cube(-1, 1, 50), ONLY, ONLY, exponent=(0.267, 0.02)),
-    System("a leaky random network, dt 0.1", leaky_network(0.1), cube(-1, 1, 60), ONLY, ONLY),
-    System("a leaky random network, dt 0.02", leaky_network(0.02), cube(-1, 1, 60), ONLY, ONLY, horizon=20_000),
+    System("a leaky random network, dt 0.1", leaky_network(0.1), cube(-1, 1, 60), ONLY, ONLY, exponent=(0.0219, 0.004)),
+    System(
+        "a leaky random network, dt 0.02",
+        leaky_network(0.02),
+        cube(-1, 1, 60),
+        ONLY,
+        ONLY,
+        exponent=(0.0036, 0.0012),
+        horizon=20_000,
+    ),
     System(
         "Lorenz's butterfly",
         lorenz,
@@ -87,7 +110,7 @@ CHAOS = [
         horizon=10_000,
     ),
     System(
-        "Chaos beside an equilibrium",
+        "chaos beside an equilibrium",
         beside,
         box((0.1, 0.9), (-0.9, 0.9)),
         BOTH,
