@@ -27,7 +27,8 @@ def after(system: System, steps: int) -> Tensor:
 
 
 def jacobians(system: System, s: Tensor) -> Tensor:
-    return torch.func.vmap(torch.func.jacrev(lambda state: system.step(state[None])[0]))(s)
+    found: Tensor = torch.func.vmap(torch.func.jacrev(lambda state: system.step(state[None])[0]))(s)
+    return found
 
 
 def scales(system: System) -> Tensor:
@@ -94,7 +95,9 @@ def test_all_starts_come_to_its_points(system: System) -> None:
 @some(*[system for system in SYSTEMS if system.rotation is not None])
 def test_it_turns_as_often_as_said(system: System) -> None:
     """Turns are counted by the times at which the first entry rises through the middle of its range."""
-    steps, before = 3_600, 1_000
+    assert system.rotation is not None
+    before, turns = 1_000, 2.5
+    steps = before + max(500, int(turns / system.rotation))
     s, path = drawn(system)[:8], []
     for _ in range(steps):
         s = system.step(s)

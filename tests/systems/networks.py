@@ -93,7 +93,8 @@ def contracting(s: Tensor) -> Tensor:
 def toggles(s: Tensor) -> Tensor:
     """Four pairs of leaky units that inhibit each other: of each pair, one wins."""
     pairs = s.unflatten(1, (4, 2))
-    return (0.7 * pairs + 0.3 * (4 - 8 * pairs.flip(2)).sigmoid()).flatten(1)
+    following: Tensor = 0.7 * pairs + 0.3 * (4 - 8 * pairs.flip(2)).sigmoid()
+    return following.flatten(1)
 
 
 WINNERS = torch.cat([torch.eye(5, dtype=F64), torch.zeros(1, 5, dtype=F64)])
