@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from systems.base import F64, System, box, cube
+from systems.cycles import logistic
 
 __all__ = ["MARGINAL"]
 
 NOTHING: frozenset[str] = frozenset()
 GROWS = frozenset({"drift"})
 CHAOS = frozenset({"chaos"})
+BURSTS = frozenset({"unbounded"})
 
 
 def towards(s: Tensor) -> Tensor:
@@ -65,7 +67,7 @@ def walker(s: Tensor) -> Tensor:
 
 MARGINAL = [
     System("a cubic pull", towards, cube(-1, 1, 2), NOTHING),
-    System("a cubic push", away, cube(-0.3, 0.3, 2), frozenset({"drift", "unbounded"})),
+    System("a cubic push", away, cube(-0.3, 0.3, 2), GROWS | BURSTS, BURSTS),
     System(
         "an equilibrium that attracts from one side",
         from_one_side,
@@ -73,6 +75,18 @@ MARGINAL = [
         frozenset({"equilibrium"}),
         points=(torch.tensor([[2.0]], dtype=F64),),
     ),
+    System(
+        "squares",
+        lambda s: s * s,
+        cube(-1.5, 1.5, 1),
+        frozenset({"equilibrium", "unbounded"}),
+        frozenset({"equilibrium", "unbounded"}),
+        (torch.zeros(1, 1, dtype=F64),),
+    ),
+    # At 3 the equilibrium becomes a cycle of two: its eigenvalue is -1, and it attracts without haste.
+    System("a logistic map where its period doubles", logistic(3.0), cube(0.05, 0.95, 1), NOTHING),
+    # Where periods have doubled without end: neither a cycle nor chaos, the exponent is 0.
+    System("a logistic map at the onset of chaos", logistic(3.5699456718709449), cube(0.05, 0.95, 1), NOTHING),
     # It settles after millions of steps; until then it looks as if it grew steadily.
     System(
         "a leaky integrator",

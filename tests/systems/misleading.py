@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from systems.base import F64, Step, System, box, cube, rings, turned
+from systems.cycles import logistic
 
 __all__ = ["MISLEADING"]
 
@@ -135,6 +136,14 @@ MISLEADING = [
         frozenset({"chaos", "cycle"}),
         points=(FLIPS,),
         horizon=200_000,
+    ),
+    # Just before the window of period 3: for hundreds of steps on end it is almost a cycle, two thirds of the time.
+    System(
+        "a logistic map with bursts of chaos",
+        logistic(3.8284),
+        cube(0.05, 0.95, 1),
+        frozenset({"chaos"}),
+        exponent=(0.133, 0.04),
     ),
     System(
         "a bottleneck",
