@@ -68,6 +68,7 @@ def walker(s: Tensor) -> Tensor:
 MARGINAL = [
     System("a cubic pull", towards, cube(-1, 1, 2), NOTHING),
     System("a cubic push", away, cube(-0.3, 0.3, 2), GROWS | BURSTS, BURSTS),
+    # Those that come to 0 from below come to what is not stable, and slowly: only the end at 2 may be called one.
     System(
         "an equilibrium that attracts from one side",
         from_one_side,

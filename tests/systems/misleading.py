@@ -11,7 +11,7 @@ from systems.cycles import logistic
 __all__ = ["MISLEADING"]
 
 NOTHING: frozenset[str] = frozenset()
-REST = frozenset({"equilibrium"})
+RESTS = frozenset({"equilibrium"})
 TURNS = frozenset({"oscillation"})
 
 
@@ -108,8 +108,8 @@ MISLEADING = [
         "a focus within a repelling circle within one that attracts",
         two_circles,
         rings((0.05, 0.4), (0.6, 1.3)),
-        REST | TURNS,
-        REST | TURNS,
+        RESTS | TURNS,
+        RESTS | TURNS,
         (torch.zeros(1, 2, dtype=F64),),
         rotation=0.6 / (2 * math.pi),
     ),
@@ -123,8 +123,8 @@ MISLEADING = [
         "rectified units that excite each other little",
         excited(0.9),
         cube(-0.5, 1, 2),
-        REST,
-        REST,
+        RESTS,
+        RESTS,
         (torch.zeros(1, 2, dtype=F64),),
     ),
     # The motion is periodic, and so no chaos; the displacements that grow lead away from it, and so it is not stable.
@@ -149,7 +149,7 @@ MISLEADING = [
         "a bottleneck",
         bottleneck,
         box((-1e-2, 1e-2), (-1, 1)),
-        REST,
+        RESTS,
         points=(torch.tensor([[3.0, 0.0]], dtype=F64),),
     ),
     System("a ghost on a circle", ghost_on_circle, rings((0.5, 1.2)), TURNS, horizon=200_000),
