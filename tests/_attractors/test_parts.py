@@ -127,7 +127,7 @@ class Tent(Dynamics):
 @torch.no_grad()
 def test_the_exponent_of_the_tent_map() -> None:
     s = torch.linspace(0.11, 0.87, 8, dtype=F64)[:, None]
-    found = lyapunov(Tent(), s, torch.zeros(1, dtype=F64), 1000)
+    found = lyapunov(Tent(), s, torch.zeros(1, dtype=F64), 1000, torch.full_like(s, 1e-8))
     # Exact but for steps at which the two trajectories stand on either side of the tip: about one in 10^8.
     assert (found.exponents - math.log(1.9)).abs().max() < 1e-5
     assert found.errors.max() < 1e-5
@@ -138,7 +138,8 @@ def test_the_exponent_of_a_stable_linear_map_is_its_slowest_rate() -> None:
     rnn: Any = nn.RNN(1, 2, bias=False, nonlinearity="relu", dtype=F64)
     rnn.weight_hh_l0.copy_(torch.tensor([[0.9, 0.0], [0.0, 0.5]]))
     (layer,) = dynamics(rnn)
-    found = lyapunov(layer, torch.ones(3, 2, dtype=F64), torch.zeros(1, dtype=F64), 1000)
+    s = torch.ones(3, 2, dtype=F64)
+    found = lyapunov(layer, s, torch.zeros(1, dtype=F64), 1000, torch.full_like(s, 1e-8))
     # Steps that lie within relu's bend of zero would differ: the states stay above it for as long as displacements do.
     assert (found.exponents[:, 0] - math.log(0.9)).abs().max() < 0.05
 

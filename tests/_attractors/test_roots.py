@@ -185,7 +185,13 @@ def test_the_exponent_is_the_mean_over_the_steps_after_the_first_hundred() -> No
     def rate(time: Tensor) -> Tensor:
         return torch.where(time < 100, 0.5 + 0 * time, 0.1 + 0.01 * ((time - 100) / 100).floor())
 
-    found = lyapunov(clocked(rate), torch.zeros(2, 2, dtype=F64) + torch.tensor([0.25, 0.0]), NOTHING, 1_000)
+    found = lyapunov(
+        clocked(rate),
+        torch.zeros(2, 2, dtype=F64) + torch.tensor([0.25, 0.0]),
+        NOTHING,
+        1_000,
+        torch.full((2, 2), 1e-8, dtype=F64),
+    )
     assert found.exponents[:, 0].tolist() == pytest.approx([0.145] * 2, abs=1e-6)
     spread = 0.01 * math.sqrt(sum((k - 4.5) ** 2 for k in range(10)) / 9)
     assert found.errors[:, 0].tolist() == pytest.approx([spread / math.sqrt(10)] * 2, abs=1e-6)

@@ -81,7 +81,8 @@ class Basin:
             self._prepare()
         away = s - self._point
         if not self._smooth:
-            return ((away / self._box).abs() <= self._verified).all(1)
+            boxed: Tensor = ((away / self._box).abs() <= self._verified).all(1)
+            return boxed
         size = self._value(away).sqrt()
         reach = float(size.max())
         while self._verified < min(reach, self._widest):

@@ -10,11 +10,12 @@ from torch import Tensor
 
 __all__ = ["Curve", "closed_curve"]
 
-_CANDIDATES = 16  # peaks of the spectrum that are tried as frequencies
-_SECTIONS, _TRIED = 40, 8  # of the search for a peak's place, and places tried on either side of it
+_CANDIDATES = 8  # peaks of the spectrum that are tried as frequencies
+_SECTIONS, _TRIED = 28, 6  # of the search for a peak's place, and places tried on either side of it
 _DRAWN = 256  # states that stand for the curve
 _LONGER = 1.1  # than half of the states in their order: twice as long were they to fill a plane
 _TURNS = 16  # at least, of those that were seen
+_EVEN = 0.05  # the largest gap of phases that fill the circle, or nearly
 _CLOSE = 1e-2  # a return, beside the distances of states that lie evenly on the curve
 _LONGEST = 100.0  # a curve, beside how far it reaches
 
@@ -62,10 +63,13 @@ def closed_curve(states: Tensor) -> Curve | None:
     if not length <= _LONGER * _length(half) or length > _LONGEST * extent:
         return None
     gaps = (whole - whole.roll(1, 0)).norm(dim=1)
+    phases = _phases(len(states), rotation, states).sort().values
+    filled = float(torch.cat([phases, 1 + phases[:1]]).diff().max()) < _EVEN
     nearest = float((states[:-1] - states[-1]).norm(dim=1).min())
     chosen = torch.linspace(0, len(whole) - 1, min(_DRAWN, len(whole)), device=whole.device).round().long()
     gap = float(gaps.max() + gaps.sum() / len(chosen))
-    return Curve(whole[chosen], rotation, gap, locked=nearest < _CLOSE * length / len(whole))
+    locked = nearest < _CLOSE * length / len(whole)
+    return Curve(whole[chosen], rotation, gap, locked) if filled or locked else None
 
 
 def _plane(states: Tensor) -> Tensor:
@@ -132,8 +136,12 @@ def _highest(function: Callable[[float], float], low: float, high: float) -> flo
 
 def _in_order(states: Tensor, frequency: float) -> Tensor:
     """States in the order of their phase."""
-    phase = (frequency * torch.arange(len(states), dtype=torch.float64, device=states.device)).frac()
-    return states[phase.argsort(stable=True)]
+    return states[_phases(len(states), frequency, states).argsort(stable=True)]
+
+
+def _phases(steps: int, frequency: float, like: Tensor) -> Tensor:
+    """The share of a turn that has been done at each step, (steps,)."""
+    return (frequency * torch.arange(steps, dtype=torch.float64, device=like.device)).frac()
 
 
 def _length(way: Tensor) -> float:

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from multistable.dynamics import Dynamics
 
-__all__ = ["EXPONENTS", "Lyapunov", "lyapunov"]
+__all__ = ["SETTLING", "Lyapunov", "lyapunov"]
 
-EXPONENTS = 2
-"""How many are looked at: one along a closed curve, and one across."""
+SETTLING = 100
+"""Steps in which a random direction turns to the one that grows fastest; they are not counted."""
 
-_APART = 1e-8  # of trajectories side by side, relative to 1 + |s|: about as far from rounding as from curvature
-_SETTLING = 100  # steps in which a random direction turns to the one that grows fastest
+_EXPONENTS = 2  # one along a closed curve, and one across
+
 _BLOCKS = 10
 
 
@@ -25,7 +25,7 @@ class Lyapunov(NamedTuple):
     states: Tensor
 
 
-def lyapunov(layer: Dynamics, s: Tensor, u: Tensor, steps: int) -> Lyapunov:
+def lyapunov(layer: Dynamics, s: Tensor, u: Tensor, steps: int, apart: Tensor) -> Lyapunov:
     """The rates at which small displacements grow along the trajectories.
 
     Beside each trajectory go others, which are brought back near it after every step, at right angles to each other
@@ -37,22 +37,22 @@ def lyapunov(layer: Dynamics, s: Tensor, u: Tensor, steps: int) -> Lyapunov:
         s: the states to start from, (B, S), in float64.
         u: the constant input, (I,).
         steps: how far to follow the trajectories, a multiple of ten, after 100 steps that are not counted.
+        apart: how far from a trajectory the others go, for each entry, (B, S): far from rounding, and from curvature.
     """
-    count = min(EXPONENTS, s.shape[1])
+    count = min(_EXPONENTS, s.shape[1])
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randn(count, 1, s.shape[1], generator=generator, dtype=torch.float64, device="cpu")
     away, _ = _upright(drawn.to(s).expand(-1, len(s), -1))
     growth, states = [], []
-    for _ in range(_SETTLING + steps):
-        apart = _APART * (1 + s.norm(dim=1, keepdim=True))
+    for _ in range(SETTLING + steps):
         beside = torch.cat([s[None], s + apart * away]).flatten(0, 1)
         states.append(s)
         s, *after = layer.step(beside, u.expand(len(beside), -1)).unflatten(0, (count + 1, -1)).unbind()
         away, sizes = _upright((torch.stack(after) - s) / apart)
         growth.append(sizes.log())
     states.append(s)
-    stretches = torch.stack(growth[_SETTLING:]).unflatten(0, (_BLOCKS, -1)).mean(1)
-    return Lyapunov(stretches.mean(0).T, (stretches.std(0) / _BLOCKS**0.5).T, torch.stack(states[_SETTLING:]))
+    stretches = torch.stack(growth[SETTLING:]).unflatten(0, (_BLOCKS, -1)).mean(1)
+    return Lyapunov(stretches.mean(0).T, (stretches.std(0) / _BLOCKS**0.5).T, torch.stack(states[SETTLING:]))
 
 
 def _upright(away: Tensor) -> tuple[Tensor, Tensor]:

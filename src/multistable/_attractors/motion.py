@@ -8,18 +8,21 @@ from torch import Tensor
 
 from multistable._attractors.curve import Curve, closed_curve
 from multistable._attractors.kinds import Kind
-from multistable._attractors.lyapunov import EXPONENTS, lyapunov
+from multistable._attractors.lyapunov import SETTLING, Lyapunov, lyapunov
 from multistable._attractors.newton import orbit
 from multistable.dynamics import Dynamics
 
 __all__ = ["Motion", "drifts", "moves_on"]
 
-_APART = 1e-7  # how far states are pushed before they are looked at, relative to 1 + |s|
+_APART, _ROUNDING = 1e-8, 1e4  # of trajectories side by side: a share of how far entries reach, but beyond rounding
+_PUSH = 10.0  # as many times further states are pushed before they are looked at
 _SPANS = 400  # how many times a trajectory goes as far as it reaches while it is looked at
 _FEWEST, _MOST = 1_000, 8_000  # steps of that
 _SEEN = 512  # steps in which it is seen how far a trajectory reaches
 _ENTRIES = 2**22  # of states that are kept at a time
 _ERRORS = 5  # standard errors above zero, or below
+_MAYBE, _LONGER = 2, 4  # where it is above by so few, it is looked at for so many times longer
+_BOUNDED = 10.0  # chaos stays within so many times of how far it reached
 _CHAOTIC = 0.02  # the least exponent of chaos, in the time in which a trajectory goes as far as it reaches
 _SETTLED = 25.0  # how often what lies across has fallen to 1/e by the horizon
 _ROUNDS = 2.0  # a trajectory that goes less than so many times as far as it reaches is on its way somewhere
@@ -86,31 +89,47 @@ def _followed(
     layer: Dynamics, seen: Tensor, u: Tensor, steps: int, span: Tensor, horizon: int, curves: list[Curve]
 ) -> list[Motion]:
     """How trajectories move that were `seen` (k, B, S) to go on; curves are added to those that are known."""
-    s = seen[0]
+    reach = seen.amax(0) - seen.amin(0)
+    rounding = _ROUNDING * torch.finfo(seen.dtype).eps * seen.abs().amax(0)
+    apart = (_APART * reach).maximum(rounding).clamp(min=torch.finfo(seen.dtype).tiny)
     generator = torch.Generator().manual_seed(0)
-    push = torch.randn(s.shape[1], generator=generator, dtype=torch.float64, device="cpu").to(s)
-    pushed = layer.hold(s + _APART * (1 + s.abs()) * push, u, steps // 2)
-    found = lyapunov(layer, pushed, u, steps)
+    push = torch.randn(seen.shape[2], generator=generator, dtype=torch.float64, device="cpu").to(seen)
+    pushed = layer.hold(seen[0] + _PUSH * apart * push, u, steps // 2)
+    found = lyapunov(layer, pushed, u, steps, apart)
+    largest, errors, across, across_errors = _exponents(found)
+    followed = [horizon + SETTLING + steps // 2 + steps] * len(largest)
+    maybe = ((largest > _MAYBE * errors) & (largest <= _ERRORS * errors)).nonzero()[:, 0]
+    if len(maybe) > 0:
+        longer = lyapunov(layer, found.states[-1, maybe], u, _LONGER * steps, apart[maybe])
+        largest[maybe], errors[maybe], *_ = _exponents(longer)
+        followed = [
+            steps_taken + (_LONGER * steps + SETTLING if row in maybe.tolist() else 0)
+            for row, steps_taken in enumerate(followed)
+        ]
+    strays = (found.states - seen[-1]).norm(dim=2).amax(0) > _BOUNDED * span * seen.diff(dim=0).norm(dim=2).mean(0)
+    finite = torch.isfinite(found.states).all(2).all(0)
+    chaotic = finite & ~strays & (largest > _ERRORS * errors) & (largest * span > _CHAOTIC)
+    turns = finite & ~chaotic & (across < -_ERRORS * across_errors) & (-across * horizon > _SETTLED)
     motions = []
-    for row in range(len(s)):
-        exponents, errors = found.exponents[row].tolist(), found.errors[row].tolist()
+    for row in range(len(largest)):
         states = found.states[:, row]
-        largest, across = exponents[0], exponents[1] if len(exponents) == EXPONENTS else 0.0
-        kind: Kind = "slow"
-        curve = None
-        if not torch.isfinite(states).all():
-            kind = "slow"
-        elif largest > _ERRORS * errors[0] and largest * span[row] > _CHAOTIC:
-            kind = "chaos"
-        elif len(exponents) == EXPONENTS and across < -_ERRORS * errors[1] and -across * horizon > _SETTLED:
-            curve = _curve_of(states, seen[:, row], curves)
-            # A state that comes back may be one of a line of such; one that fills a curve moves along it.
-            if curve is not None and curve.locked and -largest * horizon < _SETTLED:
-                curve = None
-            kind = "slow" if curve is None else "oscillation"
-        kept = states[-min(len(states), _FEWEST) :].clone()
-        motions.append(Motion(kind, (largest, errors[0]), across, curve, kept, horizon + steps // 2 + steps + 100))
+        kind: Kind = "chaos" if chaotic[row] else "slow"
+        curve = _curve_of(states, seen[:, row], curves) if turns[row] else None
+        # A state that comes back may be one of a line of such; one that fills a curve moves along it.
+        if curve is not None and not (curve.locked and -largest[row] * horizon < _SETTLED):
+            kind = "oscillation"
+        exponent = float(largest[row]), float(errors[row])
+        kept = states[-_FEWEST:].clone()
+        motions.append(Motion(kind, exponent, float(across[row]), curve, kept, followed[row]))
     return motions
+
+
+def _exponents(found: Lyapunov) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The largest exponent and its error, and the second largest, 0 where there is none, each (B,)."""
+    across, errors = found.exponents[:, 1:], found.errors[:, 1:]
+    if across.shape[1] == 0:
+        across = errors = torch.zeros_like(found.exponents)
+    return found.exponents[:, 0].clone(), found.errors[:, 0].clone(), across[:, 0], errors[:, 0]
 
 
 def _curve_of(states: Tensor, seen: Tensor, curves: list[Curve]) -> Curve | None:

@@ -25,8 +25,9 @@ def eigenvalues(matrix: Tensor) -> Tensor:
         found = _largest(matrix)
         if found is not None:
             return found
-    values = torch.linalg.eigvals(matrix)
-    return values[values.abs().argsort(descending=True, stable=True)]
+    values: Tensor = torch.linalg.eigvals(matrix)
+    ordered: Tensor = values[values.abs().argsort(descending=True, stable=True)]
+    return ordered
 
 
 def _largest(matrix: Tensor) -> Tensor | None:
@@ -42,7 +43,8 @@ def _largest(matrix: Tensor) -> Tensor | None:
         values, off = values[order], off[order]
         sure = off <= _CONVERGED * values.abs().clamp(min=1e-3)
         if sure[:2].all():
-            return values[: int(sure.long().cumprod(0).sum())]
+            known: Tensor = values[: int(sure.long().cumprod(0).sum())]
+            return known
         start = (vectors[:, order[:4]].real.sum(1) @ basis[:-1]).to(matrix)
     return None
 
