@@ -13,8 +13,8 @@ from torch import Tensor
 from multistable._attractors.search import Outcome, Search
 
 sys.path.insert(0, str(ROOT / "tests"))
-from problems import Written  # noqa: E402
-from systems import SYSTEMS, System  # noqa: E402
+from problems import Written
+from systems import SYSTEMS, System
 
 SEEDS, STARTS = 20, 8
 EXACT, ROTATION = 1e-6, 1e-5  # how far points and rotation numbers may be from what is known
@@ -27,16 +27,16 @@ def nearest(points: Tensor, known: System) -> float:
 
 def false_claims(known: System, outcome: Outcome) -> list[str]:
     """What was said that is not so."""
-    false = [kind for kind in outcome.kinds if kind != "slow" and kind not in known.may]
+    false: list[str] = [kind for kind in outcome.kinds if kind != "slow" and kind not in known.may]
     for kind, root in zip(outcome.kinds, outcome.roots.tolist(), strict=True):
         if kind in ("equilibrium", "cycle") and known.points:
             points = outcome.equilibria.points[root][None] if kind == "equilibrium" else outcome.cycles[root].points
             if nearest(points, known) > EXACT:
                 false.append(f"{kind} elsewhere")
     for motion in outcome.motions.values():
-        if motion.curve is not None and known.rotation is not None:
-            if abs(motion.curve.rotation - known.rotation) > ROTATION:
-                false.append("another rotation number")
+        turned = None if motion.curve is None else motion.curve.rotation
+        if turned is not None and known.rotation is not None and abs(turned - known.rotation) > ROTATION:
+            false.append("another rotation number")
         if motion.kind == "chaos" and known.exponent is not None:
             expected, within = known.exponent
             if abs(motion.exponent[0] - expected) > within + 5 * motion.exponent[1]:
