@@ -71,7 +71,7 @@ def is_false(layer: Dynamics, found: Attractors, one: Attractor, end: Tensor) ->
     if one.kind == "oscillation":
         gap = (one.state - one.state.roll(1, 0)).norm(dim=1).max().item()
         return away > STRAY * gap
-    return away > CLOSE * scale
+    return bool(away > CLOSE * scale)
 
 
 def studied(cell: str, seed: int) -> Row:

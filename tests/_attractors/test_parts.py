@@ -61,6 +61,10 @@ def test_a_step_that_forgets_its_state_has_a_jacobian_of_zero() -> None:
 
 LAYERS: list[Callable[[], nn.Module]] = [
     lambda: nn.RNN(2, 5),
+    lambda: nn.RNN(2, 5, nonlinearity="relu", bias=False),
+    lambda: nn.GRU(2, 5),
+    lambda: nn.GRU(2, 5, bias=False),
+    lambda: nn.LSTM(2, 4),
     lambda: nn.GRU(2, 5, num_layers=2),
     lambda: nn.LSTM(2, 4, num_layers=2),
     lambda: nn.LSTM(2, 4, proj_size=3),

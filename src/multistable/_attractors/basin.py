@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from multistable._attractors.spectrum import eigenvalues, largest_stretch, metric
+from multistable._attractors.spectrum import eigen_metric, eigenvalues, largest_stretch, metric
 
 __all__ = ["Basin", "sides"]
 
@@ -16,7 +16,7 @@ _KINKED, _STAYS = 1e-4, 0.5  # a change of slope, and the share of it that is le
 _INNERMOST = 1e-6  # within this radius the map is what its Jacobian says, unless it has a kink there
 _ENOUGH = 0.5  # of the linear map's decrease
 _NORMAL = 0.98  # a Jacobian that stretches by less shrinks |e| itself
-_WIDTH = 2.0  # of a shell: its outer by its inner radius
+_WIDTHS = 2.0, 1.2  # of a shell: its outer by its inner radius; narrower ones where a wide one does not shrink
 _SAMPLES = 256  # in each shell: 16, and this over S
 _WIDEST = 1e6
 
@@ -46,12 +46,14 @@ def sides(f: Map, point: Tensor) -> Tensor | None:
 class Basin:
     """A ball around a root p of f(s) - s, in a norm in which the map shrinks it onto the root.
 
-    V(e) = e^T P e is the sum of |J^k e|^2 over all k, which each step of e' = J e makes smaller by |e|^2; or |e|^2,
-    where the Jacobian shrinks that itself. As long as V falls by at least half of that in every state of the ball, all
-    that starts in it goes to the root (Lyapunov). This is looked at, not proven: in states at random in each of many
-    shells, in the directions in which the linear map shrinks least, and in the states that are asked for themselves.
-    Innermost, the map is its Jacobian, except at a kink. There what counts is the largest that each entry of the
-    Jacobian is on any side, M: if its spectral radius is below 1, a box of the proportions of (I - M)^-1 1 shrinks.
+    V(e) = e^T P e is |e|^2 where the Jacobian shrinks that in each step. Elsewhere it is measured in the basis of the
+    Jacobian's eigenvectors, where it falls by the square of the spectral radius; and where these nearly coincide, it is
+    the sum of |J^k e|^2 over all k, which falls by |e|^2. As long as V falls by at least half as much as e' = J e makes
+    it fall in every state of the ball, all that starts in it goes to the root (Lyapunov). This is looked at, not
+    proven: in states at random in each of many shells, in the directions in which the linear map shrinks least, and in
+    the states that are asked for themselves. Innermost, the map is its Jacobian, except at a kink. There what counts is
+    the largest that each entry of the Jacobian is on any side, M: if its spectral radius is below 1, a box of the
+    proportions of (I - M)^-1 1 shrinks.
 
     Args:
         f: the map whose root it is, (B, S) -> (B, S).
@@ -86,11 +88,11 @@ class Basin:
         size = self._value(away).sqrt()
         reach = float(size.max())
         while self._verified < min(reach, self._widest):
-            shell = self._shell()
-            if not self._shrinks(shell).all():
+            width = next((one for one in _WIDTHS if self._shrinks(self._shell(one)).all()), None)
+            if width is None:
                 self._widest = self._verified
                 break
-            self._verified *= _WIDTH
+            self._verified *= width
         inside: Tensor = (size <= self._verified) & (self._shrinks(away) | (size <= self._innermost))
         return inside
 
@@ -106,9 +108,13 @@ class Basin:
             self._verified = float((_BESIDE / 8 * (1 + self._point.abs()) / self._box).min())
             return
         stretch, self._slowest = largest_stretch(jacobian)
-        self._decrease = 1 - stretch**2
-        if stretch >= _NORMAL:
-            self._decrease = 1.0
+        if stretch < _NORMAL:
+            self._fall_of_length, self._fall_of_value = 1 - stretch**2, 0.0
+        elif (known := eigen_metric(jacobian)) is not None:
+            self._metric, self._slowest = known
+            self._fall_of_length, self._fall_of_value = 0.0, 1 - self.radius**2
+        else:
+            self._fall_of_length, self._fall_of_value = 1.0, 0.0
             self._metric = metric(jacobian)
             if self._metric is None:
                 return
@@ -122,7 +128,7 @@ class Basin:
         weighed = away if self._metric is None else away @ self._metric
         return (weighed * away).sum(1)
 
-    def _shell(self) -> Tensor:
+    def _shell(self, width: float) -> Tensor:
         """Displacements just outside of what was seen to shrink, (B, S)."""
         size = len(self._point)
         count = 16 + _SAMPLES // size
@@ -132,12 +138,13 @@ class Basin:
             drawn = torch.cat([even, drawn[1::2]])
         directions = torch.cat([drawn, self._slowest, -self._slowest])
         radii = torch.rand(len(directions), generator=self._generator, dtype=torch.float64, device="cpu").to(drawn)
-        radii = self._verified * _WIDTH**radii
+        radii = self._verified * width**radii
         return directions * (radii / self._value(directions).sqrt())[:, None]
 
     def _shrinks(self, away: Tensor) -> Tensor:
         """Whether V falls as it should."""
         after = self._f(self._point + away) - self._point
-        falls = self._value(away) - self._value(after)
-        shrinks: Tensor = falls >= _ENOUGH * self._decrease * away.square().sum(1)
+        value = self._value(away)
+        should = self._fall_of_length * away.square().sum(1) + self._fall_of_value * value
+        shrinks: Tensor = value - self._value(after) >= _ENOUGH * should
         return shrinks

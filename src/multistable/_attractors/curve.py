@@ -16,7 +16,7 @@ _DRAWN = 256  # states that stand for the curve
 _LONGER = 1.1  # than half of the states in their order: twice as long were they to fill a plane
 _TURNS = 16  # at least, of those that were seen
 _EVEN = 0.05  # the largest gap of phases that fill the circle, or nearly
-_CLOSE = 1e-2  # a return, beside the distances of states that lie evenly on the curve
+_CLOSE = 1e-5  # a return, beside the distances of states that lie evenly on the curve
 _LONGEST = 100.0  # a curve, beside how far it reaches
 
 
@@ -65,10 +65,12 @@ def closed_curve(states: Tensor) -> Curve | None:
     gaps = (whole - whole.roll(1, 0)).norm(dim=1)
     phases = _phases(len(states), rotation, states).sort().values
     filled = float(torch.cat([phases, 1 + phases[:1]]).diff().max()) < _EVEN
-    nearest = float((states[:-1] - states[-1]).norm(dim=1).min())
+    nearest, back = (states[:-1] - states[-1]).norm(dim=1).flip(0).min(0)
     chosen = torch.linspace(0, len(whole) - 1, min(_DRAWN, len(whole)), device=whole.device).round().long()
     gap = float(gaps.max() + gaps.sum() / len(chosen))
-    locked = nearest < _CLOSE * length / len(whole)
+    locked = bool(nearest < _CLOSE * length / len(whole))
+    if locked:
+        rotation = round(rotation * (int(back) + 1)) / (int(back) + 1)
     return Curve(whole[chosen], rotation, gap, locked) if filled or locked else None
 
 

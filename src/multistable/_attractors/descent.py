@@ -10,9 +10,9 @@ from multistable.dynamics import Dynamics, jacobians
 __all__ = ["Descended", "descend"]
 
 _STEPS = 200
-_FIRST, _LEAST, _MOST = 1e-2, 1e-14, 1e8  # the damping, relative to the largest entry of the normal matrix's diagonal
+_FIRST, _LEAST, _MOST = 1e-2, 1e-14, 1e8  # the damping
 _FALLS, _RISES = 0.2, 5.0
-_FLAT = 1e-7  # the gradient's length, beside the longest that it could have: |J - I| |r|
+_FLAT = 1e-6  # the gradient's length, beside that of the residual
 _AT_REST = 1e-13  # residuals below this, relative to 1 + |s|, are rounding
 
 
@@ -45,14 +45,13 @@ def descend(layer: Dynamics, s: Tensor, u: Tensor) -> Descended:
         slope = jacobians(layer, now, u) - identity
         gradient = (slope.mT @ r[..., None])[..., 0]
         normal = slope.mT @ slope
-        scale = normal.diagonal(dim1=1, dim2=2).amax(1).clamp(min=torch.finfo(s.dtype).tiny)
-        damped = normal + (damp * scale)[:, None, None] * identity
+        damped = normal + damp[:, None, None] * identity
         step, _ = torch.linalg.solve_ex(damped, gradient[..., None])
         tried = now - step[..., 0]
         after = _residual(layer, tried, u)
         better = after.square().sum(1) < r.square().sum(1)
         at_rest = (r.abs() <= _AT_REST * (1 + now.abs())).all(1)
-        flat = gradient.norm(dim=1) <= _FLAT * torch.linalg.matrix_norm(slope) * r.norm(dim=1)
+        flat = gradient.norm(dim=1) <= _FLAT * r.norm(dim=1)
         settled[left] = at_rest | flat
         s[left] = torch.where(better[:, None], tried, now)
         residual[left] = torch.where(better[:, None], after, r)

@@ -23,6 +23,7 @@ __all__ = ["fixed_points"]
 
 _ALONG = (0, 1, 3, 10, 30, 100)  # steps from the states that are given, after which starts are taken
 _SPREAD, _LEAST_SPREAD = 1.0, 0.1  # of the noise on half of the starts: in standard deviations of the states, and added
+_FAR = 100.0  # how far beyond the states that were given, in the largest entry, is out of reach
 _APART = 1e-3  # slow points closer than this are one
 _NEAR = 1e-3  # residuals below this, relative to 1 + |s|, may be those of a root
 _AT_A_TIME = 2**22  # entries of Jacobians
@@ -153,12 +154,12 @@ def _look_at(asked: Question, starts: int, generator: torch.Generator) -> FixedP
 
 def _starts(layer: Dynamics, s: Tensor, u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """States to start from: on the way from those that were reached, every other one with noise."""
-    along, time = [], 0
+    along, time, far = [], 0, _FAR * (1 + s.abs().max())
     for step in _ALONG:
         s, time = layer.hold(s, u, step - time), step
         along.append(s)
     pool = torch.cat(along)
-    pool = pool[torch.isfinite(pool).all(1)]
+    pool = pool[(pool.abs() <= far).all(1)]  # what runs away leaves no place to search
     which = torch.randint(len(pool), (count,), generator=generator, device=generator.device).to(pool.device)
     noise = torch.randn(count, pool.shape[1], generator=generator, device=generator.device, dtype=torch.float64)
     width = _SPREAD * pool.std(0, correction=0) + _LEAST_SPREAD

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["STABLE", "eigenvalues", "largest_stretch", "metric"]
+__all__ = ["STABLE", "eigen_metric", "eigenvalues", "largest_stretch", "metric"]
 
 STABLE = 1 - 1e-9
 """A spectral radius below this is below 1, whatever rounding has done to the Jacobian."""
@@ -11,6 +11,7 @@ STABLE = 1 - 1e-9
 _ALL_UP_TO = 512  # rows of a matrix all of whose eigenvalues are computed
 _KRYLOV, _RESTARTS, _CONVERGED = 64, 6, 1e-9
 _DOUBLINGS = 40
+_WELL_CONDITIONED = 1e10  # the largest by the smallest eigenvalue of P, at most
 _NEGLIGIBLE = 1e-3  # of a power whose square adds to a sum that is at least one
 _STRETCHED, _ROUNDS = 4, 24  # vectors, and how often they are turned to where a matrix stretches most
 
@@ -64,6 +65,28 @@ def _arnoldi(matrix: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         small[k + 1, k] = size
         basis[k + 1] = after / size.clamp(min=torch.finfo(size.dtype).tiny)
     return basis, small
+
+
+def eigen_metric(matrix: Tensor) -> tuple[Tensor, Tensor] | None:
+    """P, for which every step of e' = A e shrinks e^T P e by the square of the spectral radius at least.
+
+    In the basis of its eigenvectors, a matrix multiplies each part by its eigenvalue. P is at least the identity.
+
+    Returns:
+        P (S, S), and the directions of the largest eigenvalues (k, S); None where eigenvectors nearly coincide, or
+        where there are too many of them.
+    """
+    if len(matrix) > _ALL_UP_TO:
+        return None
+    values, vectors = torch.linalg.eig(matrix)
+    inverse, failed = torch.linalg.inv_ex(vectors)
+    found = (inverse.mH @ inverse).real
+    least = torch.linalg.eigvalsh(found)[0] if torch.isfinite(found).all() else found.new_zeros(())
+    if failed or not least * _WELL_CONDITIONED > torch.linalg.matrix_norm(found):
+        return None
+    largest = vectors[:, values.abs().argsort(descending=True, stable=True)[:_STRETCHED]].T
+    directions = torch.cat([largest.real, largest.imag])
+    return found / least, directions[directions.norm(dim=1) > 0]
 
 
 def metric(matrix: Tensor) -> Tensor | None:
