@@ -12,6 +12,7 @@ __all__ = ["Descended", "descend"]
 _STEPS = 200
 _FIRST, _LEAST, _MOST = 1e-2, 1e-14, 1e8  # the damping
 _FALLS, _RISES = 0.2, 5.0
+_GOOD, _POOR = 0.75, 0.25  # shares of the fall that the model expects
 _FLAT = 1e-6  # the gradient's length, beside that of the residual
 _AT_REST = 1e-13  # residuals below this, relative to 1 + |s|, are rounding
 
@@ -46,16 +47,23 @@ def descend(layer: Dynamics, s: Tensor, u: Tensor) -> Descended:
         gradient = (slope.mT @ r[..., None])[..., 0]
         normal = slope.mT @ slope
         damped = normal + damp[:, None, None] * identity
-        step, _ = torch.linalg.solve_ex(damped, gradient[..., None])
-        tried = now - step[..., 0]
+        step = torch.linalg.solve_ex(damped, gradient[..., None]).result[..., 0]
+        tried = now - step
         after = _residual(layer, tried, u)
-        better = after.square().sum(1) < r.square().sum(1)
+        fall = r.square().sum(1) - after.square().sum(1)
+        expected = (step * (gradient + damp[:, None] * step)).sum(1)
+        better = fall > 0
         at_rest = (r.abs() <= _AT_REST * (1 + now.abs())).all(1)
         flat = gradient.norm(dim=1) <= _FLAT * r.norm(dim=1)
         settled[left] = at_rest | flat
         s[left] = torch.where(better[:, None], tried, now)
         residual[left] = torch.where(better[:, None], after, r)
-        damping[left] = torch.where(better, (damp * _FALLS).clamp(min=_LEAST), damp * _RISES)
+        # As little damping as serves: where the residual does not vanish, the model leaves out what bends it.
+        damping[left] = torch.where(
+            fall > _GOOD * expected,
+            (damp * _FALLS).clamp(min=_LEAST),
+            torch.where(fall > _POOR * expected, damp, damp * _RISES),
+        )
         left = left[~(at_rest | flat) & (damping[left] < _MOST)]
     return Descended(s, residual, settled)
 
