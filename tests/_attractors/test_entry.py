@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from multistable import Attractors, attractors, init, measure
+from multistable import Attractors, attractors, fixed_points, init, measure, warmup
 from multistable._attractors.kinds import KINDS
-from multistable.dynamics import register, registry
+from multistable.dynamics import jacobians, register, registry, stacks
 from multistable.nn import BRC, DoubleLayer
 
 
@@ -199,8 +199,8 @@ def test_where_all_overflow_at_once_there_is_no_trace() -> None:
     assert found.kinds == ("unbounded",) * 2 and found.trace.horizons == () and found.attractors == ()
 
 
-def test_a_registered_step_receives_an_input_for_each_state() -> None:
-    """As it does from `measure`, so that a step may put the state and the input side by side."""
+def test_a_cell_as_the_documentation_has_it_goes_through_everything() -> None:
+    """Its step puts the state and the input side by side: it must get an input for each state, wherever it is called."""
 
     class Leaky(nn.Module):
         input_size, hidden_size = 1, 2
@@ -209,9 +209,17 @@ def test_a_registered_step_receives_an_input_for_each_state() -> None:
             super().__init__()
             self.mix = nn.Linear(3, 2)
 
-    register(Leaky, lambda cell, s, u: 0.5 * s + 0.1 * cell.mix(torch.cat([u, s], -1)).tanh(), layout="step")
+        def forward(self, u: Tensor, s: Tensor) -> Tensor:
+            return 0.9 * s + 0.1 * self.mix(torch.cat([u, s], -1)).tanh()
+
+    register(Leaky, lambda cell, s, u: cell(u, s), layout="step")
     try:
-        found = attractors(Leaky(), torch.randn(9, 8, 1), horizon=128, generator=0)
+        cell, inputs = Leaky(), torch.randn(9, 8, 1)
+        assert attractors(cell, inputs, horizon=512, generator=0).shares["equilibrium"] == 1
+        assert fixed_points(cell, inputs, starts=20, generator=0).count == 1
+        assert measure(cell, inputs, u=torch.ones(1), horizon=500, generator=0).vaa == pytest.approx(1 / 8)
+        assert warmup(cell, inputs, steps=2, horizon=5, generator=0).history.layers == ("cell",)
+        (layer,) = stacks(cell)
+        assert jacobians(layer, torch.zeros(3, 2), torch.zeros(1)).shape == (3, 2, 2)
     finally:
         del registry._ADAPTERS[Leaky]
-    assert found.count == 1 and found.shares["equilibrium"] == 1

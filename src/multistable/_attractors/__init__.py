@@ -9,7 +9,7 @@ Examples:
 """
 
 from multistable._attractors.entry import attractors
-from multistable._attractors.fixed_points import fixed_points
+from multistable._attractors.fixed_points_entry import fixed_points
 from multistable._attractors.fixed_points_results import FixedPoints
 from multistable._attractors.results import Attractor, Attractors
 

@@ -53,15 +53,10 @@ def bifurcation(u_path: Tensor, found: "Sequence[FixedPoints]", *, unit: int = 0
 
     Examples:
         >>> import torch
-        >>> from multistable import plot
-        >>> from multistable._attractors.fixed_points_results import FixedPoints
-        >>> one = torch.ones(1, 1, dtype=torch.complex128)
-        >>> found = FixedPoints(
-        ...     points=torch.zeros(1, 1), unstable=torch.tensor([0]), stable=torch.tensor([True]),
-        ...     eigenvalues=0.5 * one, eigenvectors=one[None], residuals=torch.zeros(1),
-        ...     slow_points=torch.zeros(0, 1), speeds=torch.zeros(0), u=torch.zeros(1), starts=10,
-        ... )
-        >>> figure = plot.bifurcation(torch.linspace(-1, 1, 5)[:, None], [found] * 5)
+        >>> from multistable import fixed_points, init, plot
+        >>> gru, u_path = init.bistable_(torch.nn.GRU(1, 2)), torch.linspace(-2, 2, 21)[:, None]
+        >>> found = fixed_points(gru, torch.randn(20, 30, 1), u=u_path, starts=64, generator=0)
+        >>> figure = plot.bifurcation(u_path, found)
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
         ('input 0', 'unit 0')
     """

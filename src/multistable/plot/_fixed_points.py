@@ -36,17 +36,13 @@ def fixed_points(found: "FixedPoints", *, ax: Axes | None = None) -> Figure:
 
     Examples:
         >>> import torch
-        >>> from multistable import plot
-        >>> from multistable._attractors.fixed_points_results import FixedPoints
-        >>> one = torch.ones(1, 1, dtype=torch.complex128)
-        >>> found = FixedPoints(
-        ...     points=torch.zeros(1, 1), unstable=torch.tensor([1]), stable=torch.tensor([False]),
-        ...     eigenvalues=2 * one, eigenvectors=one[None], residuals=torch.zeros(1),
-        ...     slow_points=torch.zeros(0, 1), speeds=torch.zeros(0), u=torch.zeros(1), starts=10,
-        ... )
+        >>> from multistable import fixed_points, plot
+        >>> rnn = torch.nn.RNN(1, 2, bias=False)
+        >>> _ = rnn.weight_hh_l0.data.copy_(2 * torch.eye(2))
+        >>> found = fixed_points(rnn, torch.randn(20, 30, 1), u=0, generator=0)
         >>> figure = plot.fixed_points(found)  # the same as found.plot()
         >>> figure.axes[0].get_title("left")
-        '1 fixed point under a constant input'
+        '9 fixed points under a constant input'
     """
     figure, panel = panel_in(ax, (5.2, 4.7))
     states = np.concatenate([as_points(found.points), as_points(found.slow_points)])
