@@ -3,6 +3,8 @@
 Run: python studies/flip_flop_figures.py
 """
 
+import math
+
 import torch
 from flip_flop import ASKED, BITS, LENGTH, trained
 from matplotlib.figure import Figure
@@ -13,6 +15,7 @@ from multistable.dynamics import dynamics
 from multistable.tasks import flip_flop
 
 STRENGTHS = 81
+GAIN, TURN = 1.2, 0.5  # of a pair of units
 
 
 def main() -> None:
@@ -28,21 +31,17 @@ def main() -> None:
     path = torch.zeros(STRENGTHS, BITS, dtype=torch.float64)
     path[:, 0] = torch.linspace(-1, 1, STRENGTHS, dtype=torch.float64)
     along = fixed_points(rnn, inputs, u=path, starts=256, n=ASKED, generator=0)
-    # The unit that tells the first bit best: the one that differs most between its two values.
-    ups = found.trajectory[-1]
-    first = points.points[points.stable]
-    unit = int((first - first.mean(0)).abs().mean(0).argmax())
-    assert ups.shape[1] == first.shape[1]
+    # Of all units the one whose wells lie farthest apart.
+    wells = points.points[points.stable]
+    unit = int((wells - wells.mean(0)).abs().mean(0).argmax())
     plot.bifurcation(path, along, unit=unit, ax=right)
     figure.savefig(ROOT / "docs" / "flip-flop.png", dpi=150)
 
     torch.manual_seed(0)
     pair = torch.nn.RNN(1, 2, bias=False, dtype=torch.float64)
-    turn = torch.tensor(0.5, dtype=torch.float64)
-    with torch.no_grad():
-        pair.weight_hh_l0.copy_(
-            1.2 * torch.stack([torch.stack([turn.cos(), -turn.sin()]), torch.stack([turn.sin(), turn.cos()])])
-        )
+    cos, sin = math.cos(TURN), math.sin(TURN)
+    recurrent = GAIN * torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64)
+    pair.load_state_dict({"weight_ih_l0": torch.zeros(2, 1), "weight_hh_l0": recurrent})
     starts = 0.1 * torch.randn(6, 2, dtype=torch.float64)
     rhythm = attractors(pair, states=starts, u=0)
     figure = Figure(figsize=(6, 5.6), layout="constrained")

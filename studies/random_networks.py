@@ -65,7 +65,7 @@ def drawn(cell: str, seed: int) -> nn.Module:
 def is_false(layer: Dynamics, found: Attractors, one: Attractor, end: Tensor) -> bool:
     """Whether a state (1, S) that was said to go to an attractor is not there in the end, or rests but should move."""
     if one.kind == "chaos":
-        return bool((layer.hold(end, found.u, 1) - end).norm() < 1e-9)
+        return float((layer.hold(end, found.u, 1) - end).norm()) < 1e-9
     away = torch.cdist(end, one.state.reshape(-1, end.shape[1])).min().item()
     scale = 1 + one.state.abs().max().item()
     if one.kind == "oscillation":
@@ -106,4 +106,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     register(Leaky, lambda cell, s, u: cell(u, s), layout="step")
     chosen = sys.argv[1:] or list(CELLS)
-    complete("random_networks", [{"cell": one, "seed": k} for one in chosen for k in range(NETWORKS)], studied)
+    complete("random_networks", [{"cell": one, "seed": k} for k in range(NETWORKS) for one in chosen], studied)

@@ -200,7 +200,7 @@ def test_where_all_overflow_at_once_there_is_no_trace() -> None:
 
 
 def test_a_cell_as_the_documentation_has_it_goes_through_everything() -> None:
-    """Its step puts the state and the input side by side: it must get an input for each state, wherever it is called."""
+    """Its step puts the state and the input side by side: it must get an input for each state."""
 
     class Leaky(nn.Module):
         input_size, hidden_size = 1, 2
@@ -210,7 +210,8 @@ def test_a_cell_as_the_documentation_has_it_goes_through_everything() -> None:
             self.mix = nn.Linear(3, 2)
 
         def forward(self, u: Tensor, s: Tensor) -> Tensor:
-            return 0.9 * s + 0.1 * self.mix(torch.cat([u, s], -1)).tanh()
+            new: Tensor = 0.9 * s + 0.1 * self.mix(torch.cat([u, s], -1)).tanh()
+            return new
 
     register(Leaky, lambda cell, s, u: cell(u, s), layout="step")
     try:
