@@ -66,12 +66,12 @@ def is_false(layer: Dynamics, found: Attractors, one: Attractor, end: Tensor) ->
     """Whether a state (1, S) that was said to go to an attractor is not there in the end, or rests but should move."""
     if one.kind == "chaos":
         return float((layer.hold(end, found.u, 1) - end).norm()) < 1e-9
-    away = torch.cdist(end, one.state.reshape(-1, end.shape[1])).min().item()
-    scale = 1 + one.state.abs().max().item()
+    away = float(torch.cdist(end, one.state.reshape(-1, end.shape[1])).min())
+    scale = 1 + float(one.state.abs().max())
     if one.kind == "oscillation":
-        gap = (one.state - one.state.roll(1, 0)).norm(dim=1).max().item()
+        gap = float((one.state - one.state.roll(1, 0)).norm(dim=1).max())
         return away > STRAY * gap
-    return bool(away > CLOSE * scale)
+    return away > CLOSE * scale
 
 
 def studied(cell: str, seed: int) -> Row:
