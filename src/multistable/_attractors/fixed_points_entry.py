@@ -22,7 +22,8 @@ from multistable.dynamics import Dynamics, jacobians
 __all__ = ["fixed_points"]
 
 _ALONG = (0, 1, 3, 10, 30, 100)  # steps from the states that are given, after which starts are taken
-_SPREAD, _LEAST_SPREAD = 1.0, 0.1  # of the noise on half of the starts: in standard deviations of the states, and added
+_SPREAD, _LEAST_SPREAD = 1.0, 0.1  # of the noise: in standard deviations of the states, and added
+_BETWEEN, _BETWEEN_NOISE = 4, 0.1  # states that are mixed, and how much of the noise is added: saddles lie between
 _FAR = 100.0  # how far beyond the states that were given, in the largest entry, is out of reach
 _APART = 1e-3  # slow points closer than this are one
 _NEAR = 1e-3  # residuals below this, relative to 1 + |s|, may be those of a root
@@ -73,9 +74,10 @@ def fixed_points(
     The speed q = ½ |f(s, u) - s|² is brought down from many states at once by the method of Levenberg and Marquardt, as
     Sussillo and Barak (2013, doi:10.1162/NECO_a_00409) do it by gradient descent. Where it comes to zero, Newton's
     method makes sure that there is a fixed point, and finds it to rounding; where it comes to rest above zero, the
-    state is a slow point. It starts from the states that the data reach, from where they go in the next 100 steps
-    under the constant input, and, for half of the starts, from noise around these. It finds no more than lies near
-    there: no such search is complete. What lies on a line of fixed points is found as slow points of speed zero.
+    state is a slow point. It starts from the states that the data reach and from where they go in the next 100 steps
+    under the constant input; from noise around these; and from mixtures of several of them, as saddles lie between. It
+    finds no more than lies near there: no such search is complete. What lies on a line of fixed points is found as slow
+    points of speed zero.
 
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some; the fixed points are
@@ -153,18 +155,26 @@ def _look_at(asked: Question, starts: int, generator: torch.Generator) -> FixedP
 
 
 def _starts(layer: Dynamics, s: Tensor, u: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """States to start from: on the way from those that were reached, every other one with noise."""
+    """States to start from: on the way from those that were reached, with noise, and between several of them."""
     along, time, far = [], 0, _FAR * (1 + s.abs().max())
     for step in _ALONG:
         s, time = layer.hold(s, u, step - time), step
         along.append(s)
     pool = torch.cat(along)
     pool = pool[(pool.abs() <= far).all(1)]  # what runs away leaves no place to search
-    which = torch.randint(len(pool), (count,), generator=generator, device=generator.device).to(pool.device)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64).to(pool)
+
+    which = (drawn(count, _BETWEEN) * len(pool)).long().clamp(max=len(pool) - 1)
+    shares = -drawn(count, _BETWEEN).clamp(min=1e-12).log()  # evenly spread over all mixtures, once their sum is 1
+    shares[::2, 1:] = 0
+    states = ((shares / shares.sum(1, keepdim=True))[..., None] * pool[which]).sum(1)
     noise = torch.randn(count, pool.shape[1], generator=generator, device=generator.device, dtype=torch.float64)
+    noise[::4] = 0
+    noise[1::2] *= _BETWEEN_NOISE
     width = _SPREAD * pool.std(0, correction=0) + _LEAST_SPREAD
-    noise[::2] = 0
-    return pool[which] + width * noise.to(pool)
+    return states + width * noise.to(pool)
 
 
 def _described(
