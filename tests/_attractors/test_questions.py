@@ -127,8 +127,11 @@ def test_files_that_hold_something_else(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must hold Attractors as save writes them"):
         Attractors.load(tmp_path / "other.npz")
     np.savez(tmp_path / "pickled.npz", structure=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
-        Attractors.load(tmp_path / "pickled.npz")
+    (tmp_path / "text.npz").write_text("no such thing")
+    (tmp_path / "torn.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:100])
+    for name in ("pickled", "text", "torn"):
+        with pytest.raises(ValueError, match=f"{name}.npz must hold Attractors as save writes them"):
+            Attractors.load(tmp_path / f"{name}.npz")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,11 @@ def test_files_that_hold_something_else(tmp_path: Path) -> None:
         ({"u": torch.tensor([math.nan])}, ValueError, "u must be finite, got 1 NaN or infinite values of 1"),
         ({"u": 1.0}, ValueError, "u must be a tensor, 0 or 'data', got 1.0"),
         ({"u": "zero"}, ValueError, "u must be a tensor, 0 or 'data', got 'zero'"),
+        (
+            {"u": torch.tensor([1e300], dtype=F64, device="meta")},
+            ValueError,
+            "u must be an ordinary tensor, got a meta",
+        ),
         ({"u": [0.0]}, TypeError, "u must be a tensor, 0 or 'data', got list"),
         ({"u": True}, TypeError, "u must be a tensor, 0 or 'data', got bool"),
     ],
@@ -149,6 +157,14 @@ def test_bad_inputs(arguments: dict[str, Any], error: type[Exception], message: 
     for function in (attractors, measure):
         with pytest.raises(error, match=message):
             function(bistable(), torch.zeros(3, 4, 1, dtype=F64), **arguments)
+
+
+def test_an_input_that_the_modules_dtype_can_not_hold() -> None:
+    u, inputs = torch.tensor([1e300], dtype=F64), torch.randn(5, 4, 1)
+    with pytest.raises(ValueError, match="u in torch.float32 must be finite, got 1 NaN or infinite values of 1"):
+        measure(nn.GRU(1, 4), inputs, u=u)
+    u = torch.tensor([0.1], dtype=F64)
+    assert attractors(nn.GRU(1, 4), inputs, u=u, horizon=128).u == u  # followed in float64, and not rounded before
 
 
 def test_bad_states() -> None:

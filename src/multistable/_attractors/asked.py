@@ -62,7 +62,7 @@ def given(states: Tensor, stacks: Sequence[Stack]) -> Reached:
     """States that a caller gave, as if sequences without a step had led to them."""
     parts = states.split([stack.state_size for stack in stacks], -1)
     of_stacks = [part.to(stack.parameters()[0].device) for part, stack in zip(parts, stacks, strict=True)]
-    numbers = torch.arange(len(states))
+    numbers = torch.arange(len(states), device="cpu")
     return Reached(of_stacks, numbers, torch.zeros_like(numbers), [])
 
 
@@ -71,7 +71,7 @@ def questions(selection: Selection, u: Input, reached: Reached, generator: torch
     exact = [stack.in_float64() for stack in selection.stacks]
     network = exact[0] if len(exact) == 1 else Product("", exact)
     states = [as_double(one) for one in reached.states]
-    for held in constants(selection, u, reached, generator):
+    for held in constants(selection, u, reached, generator, torch.float64):
         alone = tuple(_alone(selection, exact, states, held))
         whole = torch.cat([as_double(one) for one in held.stacks])
         yield Question(network, torch.cat(states, -1), whole, alone)

@@ -78,9 +78,9 @@ def attractors(
     is not yet decided:
 
     - *Equilibrium*: Newton's method leads to a root of f(s, u) - s, where all eigenvalues of the Jacobian lie within
-      the unit circle, and the trajectory lies in a ball around it, in a norm in which every step of the map brings
-      closer to the root whatever is in the ball, as far as could be seen in hundreds of states of it. At a kink (a ReLU
-      at 0), the Jacobian must be stable on all sides together.
+      the unit circle, and the trajectory is within 1e-6 of it, or, at the horizon, in a ball around it: in a norm in
+      which every step of the map brings closer to the root whatever is in the ball, as far as could be seen in many
+      states of it. At a kink (a ReLU at 0), the Jacobian must be stable on all sides together.
     - *Cycle*: the same of f^p, p <= 64, where the state comes back to its neighbourhood after p steps.
     - *Held*, by the end: hard gates keep some of a state's units to the bit, and no other moves by more than `tol`, for
       ever under the constant input; proven as by `held`, for layers of `multistable.nn` that go forwards.
@@ -88,8 +88,8 @@ def attractors(
     At the horizon, if it is 900 steps or more, what is left and goes on moving is pushed by 1e-7, and followed for
     further 1,600 steps at least:
 
-    - *Chaos*: the largest Lyapunov exponent is above zero by five standard errors, and displacements grow by 2 % or
-      more while the trajectory goes as far as it reaches.
+    - *Chaos*: the largest Lyapunov exponent is above zero by five standard errors, displacements grow by 2 % or more
+      while the trajectory goes as far as it reaches, and the trajectory itself reaches no further all the while.
     - *Oscillation*: the trajectory turns on a closed curve (or is a longer cycle), it was there before it was pushed,
       and what lies across the curve shrinks.
     - *Drift*, from 512 steps: an entry of the state is above 10, and has grown without slowing down.
@@ -126,6 +126,7 @@ def attractors(
         ValueError: nothing in `module` is recurrent; `layers` names no layer; the inputs have a wrong shape, are empty,
             hold fewer than two sequences, NaN or infinity; `u` or `states` do not fit; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
+        FloatingPointError: a step of states that are not large is NaN.
 
     Examples:
         >>> import torch
@@ -197,7 +198,7 @@ def _paths(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
 
 def _kinds_with_held(outcome: Outcome, layer: Dynamics, u: Tensor, tol: float) -> tuple[Kind, ...]:
     """The kinds, where those not known to go anywhere may be held where they are."""
-    undecided = torch.tensor([kind == "slow" for kind in outcome.kinds]) & (outcome.roots.cpu() < 0)
+    undecided = torch.tensor([kind == "slow" for kind in outcome.kinds], device="cpu") & (outcome.roots.cpu() < 0)
     rows = undecided.nonzero().flatten().tolist()
     held = held_at_rest(layer, outcome.final[rows], u, tol).tolist()
     now = {row for row, one in zip(rows, held, strict=True) if one}

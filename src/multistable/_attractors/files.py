@@ -1,6 +1,7 @@
 """Results as npz files: arrays beside one JSON text that says where each belongs; nothing is pickled."""
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -41,10 +42,10 @@ def read(path: str | Path, kind: type[Result], parts: Sequence[type]) -> Result:
     """
     types = {one.__name__: one for one in (kind, *parts)}
     try:
-        with np.load(Path(path), allow_pickle=False) as arrays:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             structure = json.loads(str(arrays[_STRUCTURE]))
             result = _put_together(structure, arrays, types)
-    except (KeyError, TypeError, EOFError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} must hold {kind.__name__} as save writes them: {error}") from error
     if not isinstance(result, kind):
         raise ValueError(f"{path} must hold {kind.__name__}, got {type(result).__name__}")

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from multistable._attractors.asked import Question, check_states, given, questions
+from multistable._attractors.basin import bounding, sides
 from multistable._attractors.descent import descend
 from multistable._attractors.fixed_points_results import FixedPoints
 from multistable._attractors.grouping import first_of_groups
 from multistable._attractors.newton import newton
-from multistable._attractors.roots import SAME, basin_of
+from multistable._attractors.roots import SAME
 from multistable._attractors.spectrum import STABLE
 from multistable._measure.constants import Input, check_input
 from multistable._measure.selection import select
@@ -181,19 +182,23 @@ def _described(
     layer: Dynamics, points: Tensor, u: Tensor, slow_points: Tensor, speeds: Tensor, starts: int
 ) -> FixedPoints:
     """What is known of the points, those with the fewest unstable directions first."""
-    values, vectors = torch.linalg.eig(jacobians(layer, points, u))
+    judged = jacobians(layer, points, u)
+    for row, point in enumerate(points):
+        beside = sides(lambda s: layer.step(s, u.expand(len(s), -1)), point)
+        if beside is not None:
+            judged[row] = bounding(judged[row], jacobians(layer, beside, u))
+    values, vectors = torch.linalg.eig(judged)
     largest_first = values.abs().argsort(dim=1, descending=True, stable=True)
     values = values.gather(1, largest_first)
     vectors = vectors.gather(2, largest_first[:, None, :].expand_as(vectors))
     unstable = (values.abs() > 2 - STABLE).sum(1)
-    stable = torch.tensor([basin_of(layer, point[None], u).radius < STABLE for point in points], dtype=torch.bool)
     order = torch.stack([unstable.double(), values.abs().amax(1)]).T if len(points) else points
     place = sorted(range(len(points)), key=lambda k: tuple(order[k].tolist()))
     residuals = (layer.step(points, u.expand(len(points), -1)) - points).abs()
     return FixedPoints(
         points=points[place],
         unstable=unstable[place],
-        stable=stable[place],
+        stable=(values.abs() < STABLE).all(1)[place],
         eigenvalues=values[place],
         eigenvectors=vectors[place],
         residuals=residuals.amax(1)[place],

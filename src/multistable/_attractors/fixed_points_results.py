@@ -23,8 +23,9 @@ class FixedPoints:
         points: all that were found, those with the fewest unstable directions first, (K, S), in float64.
         unstable: of each how many eigenvalues have an absolute value above 1: 0 for a stable point, S for a repeller,
             and a saddle's lie between, (K,).
-        stable: whether every eigenvalue of the Jacobian lies within the unit circle, on every side of a kink, (K,).
-        eigenvalues: of the Jacobians, the largest first, (K, S), in complex128.
+        stable: whether every eigenvalue lies within the unit circle, (K,).
+        eigenvalues: of the Jacobians, the largest first, (K, S), in complex128. At a kink, where the derivatives differ
+            from side to side, of the matrix of the largest that each is on any side, which no side exceeds.
         eigenvectors: the k-th column of each matrix belongs to the k-th eigenvalue, (K, S, S), in complex128.
         residuals: the largest entry of |f(s, u) - s| at each, (K,).
         slow_points: local minima of the speed that are no fixed points, the slowest first, (L, S).

@@ -22,12 +22,14 @@ _SEEN = 512  # steps in which it is seen how far a trajectory reaches
 _ENTRIES = 2**22  # of states that are kept at a time
 _ERRORS = 5  # standard errors above zero, or below
 _MAYBE, _LONGER = 2, 4  # where it is above by so few, it is looked at for so many times longer
-_BOUNDED = 10.0  # chaos stays within so many times of how far it reached
+_GROWS, _FOLDS = 1.25, 3.0  # chaos does not reach out further all the while, though displacements grow by e^3
 _CHAOTIC = 0.02  # the least exponent of chaos, in the time in which a trajectory goes as far as it reaches
 _SETTLED = 25.0  # how often what lies across has fallen to 1/e by the horizon
 _ROUNDS = 2.0  # a trajectory that goes less than so many times as far as it reaches is on its way somewhere
 _STRAY = 3.0  # how far from a curve its own states lie at most, beside the gaps between those that stand for it
-_STEADY = 1e-6  # the share by which growth may slow down over half of the horizon
+_SAMPLES = 16  # of what drifts, over half of the horizon
+_STEADY = 1e-7  # the share by which growth may slow down from one to the next
+_ROUGHLY = 1e-2  # and over the last quarters before the horizon
 _DRIFT_LEAST = 10.0  # what drifts is large
 
 
@@ -106,9 +108,11 @@ def _followed(
             steps_taken + (_LONGER * steps + SETTLING if row in maybe.tolist() else 0)
             for row, steps_taken in enumerate(followed)
         ]
-    strays = (found.states - seen[-1]).norm(dim=2).amax(0) > _BOUNDED * span * seen.diff(dim=0).norm(dim=2).mean(0)
     finite = torch.isfinite(found.states).all(2).all(0)
-    chaotic = finite & ~strays & (largest > _ERRORS * errors) & (largest * span > _CHAOTIC)
+    first, second = (_extent(half) for half in found.states.chunk(2))
+    bounded = finite & (second <= _GROWS * first) & (second <= _GROWS * _extent(seen).maximum(first))
+    grows = (largest > _ERRORS * errors) & (largest * span > _CHAOTIC) & (largest * steps > _FOLDS)
+    chaotic = bounded & grows
     turns = finite & ~chaotic & (across < -_ERRORS * across_errors) & (-across * horizon > _SETTLED)
     motions = []
     for row in range(len(largest)):
@@ -122,6 +126,12 @@ def _followed(
         kept = states[-_FEWEST:].clone()
         motions.append(Motion(kind, exponent, float(across[row]), curve, kept, followed[row]))
     return motions
+
+
+def _extent(states: Tensor) -> Tensor:
+    """How far states reach from their middle, (k, B, S) -> (B,)."""
+    extent: Tensor = (states - states.mean(0)).norm(dim=2).amax(0)
+    return extent
 
 
 def _exponents(found: Lyapunov) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -159,10 +169,13 @@ def drifts(layer: Dynamics, s: Tensor, u: Tensor, sizes: Sequence[Tensor], horiz
         horizon: how far they have been followed.
     """
     quarter, half, whole = sizes
-    first, second = half - quarter, whole - half
-    later = layer.hold(s, u, horizon // 2).abs()
-    third = later - whole
-    # Growth over a half of the horizon, and over the next; that over a quarter before it must not have been faster.
-    steady = (third >= second * (1 - _STEADY)) & (second >= 2 * first * (1 - 1e-3))
-    grows = (first > 0) & steady & (whole > _DRIFT_LEAST)
-    return grows.any(1) | ~torch.isfinite(later).all(1)
+    before = (half > quarter) & (whole - half >= 2 * (half - quarter) * (1 - _ROUGHLY))
+    later, finite = [whole], torch.ones_like(s[:, 0], dtype=torch.bool)
+    for _ in range(_SAMPLES):
+        s = layer.hold(s, u, max(1, horizon // 2 // _SAMPLES))
+        finite &= torch.isfinite(s).all(1)
+        later.append(s.abs())
+    # Evenly apart in time: what turns around some point, at whatever pace, does not go on and on.
+    steps = torch.stack(later).diff(dim=0)
+    steady = (steps > 0).all(0) & (steps[1:] >= steps[:-1] * (1 - _STEADY)).all(0)
+    return (before & steady & (whole > _DRIFT_LEAST)).any(1) | ~finite

@@ -69,13 +69,13 @@ class Equilibria:
         """The spectral radii at the equilibria with these numbers, (B,)."""
         return self.points.new_tensor([self.basins[number].radius for number in numbers.tolist()])
 
-    def hold(self, s: Tensor, numbers: Tensor) -> Tensor:
-        """Which states lie where all goes to the equilibrium with their number, (B, S), (B,) -> (B,)."""
+    def hold(self, s: Tensor, numbers: Tensor, *, far: bool) -> Tensor:
+        """Which states lie around the equilibrium with their number, as `Basin.holds` says it, (B, S), (B,) -> (B,)."""
         held = torch.zeros_like(numbers, dtype=torch.bool)
         for number in numbers.unique().tolist():
             if self.basins[number].radius < STABLE:
                 rows = numbers == number
-                held[rows] = self.basins[number].holds(s[rows])
+                held[rows] = self.basins[number].holds(s[rows], far=far)
         return held
 
     def _search_near(self, s: Tensor) -> Tensor:

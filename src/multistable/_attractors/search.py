@@ -21,10 +21,11 @@ SHORTEST_HORIZON = 2 * LONGEST_PERIOD
 
 _WINDOW = LONGEST_PERIOD  # steps over which it is seen whether a state comes back
 _EARLY = (1, 2, 4, 8, 15, 30, 60)  # steps that are recorded before the first look
-_MERGED = 1e-10  # trajectories as close as this are followed as one
+_MERGED = 1e-13  # trajectories as close as this are followed as one
 _RETURNS = 0.1  # a cycle shows where a state comes back to within this share of how far it goes
 _MOTION_FROM = 900  # steps after which trajectories that go on moving are told apart
 _DRIFT_FROM = 512
+_LARGE, _SHOWN = 1e30, 4  # a step from there may well overflow on its way; entries of a state that an error shows
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,29 @@ class Search:
         Returns which of them are left: the states of the others are no longer finite.
         """
         finite = torch.isfinite(s).all(1)
+        if not finite.all():
+            self._check_growth(self._states[self._rows[~finite]])
         self._states[self._rows[finite]] = s[finite]
         self._recording &= bool(finite.all())
         left = self._decide((~finite).nonzero()[:, 0], "unbounded")
         if self._recording and len(self._rows) > 0:
             self._record(time)
         return left
+
+    def _check_growth(self, s: Tensor) -> None:
+        """Raise if states become NaN that are not large: they did not grow, the step is not defined there."""
+        for _ in range(self._horizon):
+            before, s = s, self._layer.step(s, self._u.expand(len(s), -1))
+            left = torch.isfinite(s).all(1)
+            undefined = s.isnan().any(1) & (before.abs().amax(1) < _LARGE)
+            if undefined.any():
+                where = before[undefined][0, :_SHOWN].tolist()
+                raise FloatingPointError(
+                    f"a step of {self._layer.name or 'the network'} must not be NaN, got it at {where}"
+                )
+            s = s[left]
+            if len(s) == 0:
+                return
 
     def _record(self, time: int) -> None:
         followed = torch.zeros(len(self._states), dtype=torch.bool, device=self._states.device)
@@ -133,7 +151,7 @@ class Search:
     def _look(self, window: Tensor, time: int) -> None:
         """Decide what can be decided from a window of the trajectories, (steps, B, S)."""
         window = window[:, self._find_equilibria(window[-1], time)]
-        window = window[:, self._find_cycles(window)]
+        window = window[:, self._find_cycles(window, time)]
         if time == self._horizon and len(self._rows) > 0:  # not before: chaos may end
             if time >= _MOTION_FROM:
                 self._find_motion(window[-1])
@@ -145,7 +163,7 @@ class Search:
         """Decide which lie where all goes to a stable equilibrium; returns which are left."""
         numbers = self._equilibria.search(s)
         which = (numbers >= 0).nonzero()[:, 0]
-        which = which[self._equilibria.hold(s[which], numbers[which])]
+        which = which[self._equilibria.hold(s[which], numbers[which], far=time == self._horizon)]
         rows, numbers = self._rows[which], numbers[which]
         away = s[which] - self._equilibria.points[numbers]
         self._roots[rows] = numbers
@@ -153,7 +171,7 @@ class Search:
         self._arrival[rows] = time + (away.norm(dim=1) / self._tol).log().clamp(min=0) / rates
         return self._decide(which, "equilibrium")
 
-    def _find_cycles(self, window: Tensor) -> Tensor:
+    def _find_cycles(self, window: Tensor, time: int) -> Tensor:
         """Decide which lie where all goes to a stable cycle; returns which are left."""
         back = (window[-1] - window[:-1]).norm(dim=2).flip(0)  # how far each is from itself 1, 2, ... steps before
         nearest_back, farthest = back.min(0).values, back.max(0).values
@@ -171,7 +189,7 @@ class Search:
                 at = 0 if number is None else self._phase(cycle, number)
                 back_to_first = -at % cycle.period
                 visit = orbit(self._layer, window[-1, index][None], self._u, back_to_first)[-1]
-                if basin.holds(visit)[0]:
+                if basin.holds(visit, far=time == self._horizon)[0]:
                     if number is None:
                         self._cycles.append(cycle)
                         number = len(self._cycles) - 1
@@ -204,8 +222,8 @@ class Search:
                     self._roots[row] = next(k for k, one in enumerate(curves) if one is motions[place].curve)
         for row, motion in self._motions.items():
             self._kinds[row] = motion.kind
-        going_on = torch.tensor([int(row) not in self._motions for row in self._rows], dtype=torch.bool)
-        self._rows = self._rows[going_on.to(self._rows.device)]
+        going_on = [place for place, row in enumerate(self._rows.tolist()) if row not in self._motions]
+        self._rows = self._rows[going_on]
 
     def _find_drift(self) -> None:
         """Decide which have become large without slowing down."""

@@ -73,8 +73,8 @@ def eigen_metric(matrix: Tensor) -> tuple[Tensor, Tensor] | None:
     In the basis of its eigenvectors, a matrix multiplies each part by its eigenvalue. P is at least the identity.
 
     Returns:
-        P (S, S), and the directions of the largest eigenvalues (k, S); None where eigenvectors nearly coincide, or
-        where there are too many of them.
+        P (S, S), and the eigenvectors, of complex pairs the real and the imaginary part, (S, S); None where they nearly
+        coincide, or where there are too many of them.
     """
     if len(matrix) > _ALL_UP_TO:
         return None
@@ -84,9 +84,8 @@ def eigen_metric(matrix: Tensor) -> tuple[Tensor, Tensor] | None:
     least = torch.linalg.eigvalsh(found)[0] if torch.isfinite(found).all() else found.new_zeros(())
     if failed or not least * _WELL_CONDITIONED > torch.linalg.matrix_norm(found):
         return None
-    largest = vectors[:, values.abs().argsort(descending=True, stable=True)[:_STRETCHED]].T
-    directions = torch.cat([largest.real, largest.imag])
-    return found / least, directions[directions.norm(dim=1) > 0]
+    directions = torch.cat([vectors.real[:, values.imag >= 0].T, vectors.imag[:, values.imag > 0].T])
+    return found / least, directions
 
 
 def metric(matrix: Tensor) -> Tensor | None:

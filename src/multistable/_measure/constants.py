@@ -45,6 +45,8 @@ def check_input(u: Input, stacks: Sequence[Stack]) -> None:
             raise ValueError(f"u must have shape ({size},) or (K, {size}), got {tuple(u.shape)}")
         if not u.is_floating_point():
             raise TypeError(f"u must be a floating-point tensor, got {u.dtype}")
+        if u.is_meta:
+            raise ValueError("u must be an ordinary tensor, got a meta tensor")
         check_finite("u", u)
     elif isinstance(u, str):
         if u != "data":
@@ -55,7 +57,13 @@ def check_input(u: Input, stacks: Sequence[Stack]) -> None:
         raise ValueError(f"u must be a tensor, 0 or 'data', got {u}: one number does not say which features it is for")
 
 
-def constants(selection: Selection, u: Input, reached: Reached | None, generator: torch.Generator) -> list[Constants]:
+def constants(
+    selection: Selection,
+    u: Input,
+    reached: Reached | None,
+    generator: torch.Generator,
+    dtype: torch.dtype | None = None,
+) -> list[Constants]:
     """The inputs that `u` stands for, one for each of its rows.
 
     What is drawn is drawn for each stack, and then for each layer above the lowest one. Under a given input these get
@@ -66,6 +74,10 @@ def constants(selection: Selection, u: Input, reached: Reached | None, generator
         u: as `check_input` takes it.
         reached: says what data look like; needed for `"data"` alone.
         generator: draws the inputs.
+        dtype: of inputs that are given; by default that of the parameters, in which others are drawn.
+
+    Raises:
+        ValueError: an input is too large for the dtype.
     """
     stacks = selection.stacks
     if u is None or isinstance(u, str):
@@ -75,10 +87,14 @@ def constants(selection: Selection, u: Input, reached: Reached | None, generator
             drawn = [mean + scale * one for one, (mean, scale) in zip(drawn, reached.moments, strict=True)]
         return [Constants(drawn, _alone(selection, drawn, generator))]
     sizes = [stack.input_size for stack in stacks]
-    rows = u.reshape(-1, sum(sizes)) if isinstance(u, Tensor) else torch.zeros(1, sum(sizes))
+    rows = u.reshape(-1, sum(sizes)) if isinstance(u, Tensor) else torch.zeros(1, sum(sizes), device="cpu")
     found = []
     for row in rows:
-        given = [part.to(stack.parameters()[0]) for part, stack in zip(row.split(sizes), stacks, strict=True)]
+        given = []
+        for part, stack in zip(row.split(sizes), stacks, strict=True):
+            like = stack.parameters()[0]
+            given.append(part.to(like.device, dtype or like.dtype))
+            check_finite(f"u in {given[-1].dtype}", given[-1])
         found.append(Constants(given, _alone(selection, given, None)))
     return found
 

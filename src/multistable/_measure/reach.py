@@ -70,14 +70,14 @@ def reach(
             received = received.rows(torch.randperm(len(received), generator=own, device="cpu")[:count])
         prefixes = draw_prefixes(received.lengths, max_prefix, own)
         states.append(stack.reach(received.inputs, received.lengths, prefixes, received.state))
-        numbers.append(torch.arange(len(received)) if received.numbers is None else received.numbers)
+        numbers.append(torch.arange(len(received), device="cpu") if received.numbers is None else received.numbers)
         cuts.append(prefixes)
     return Reached(states, numbers[0], cuts[0], [_moments(received) for received in sequences])
 
 
 def _moments(received: Sequences) -> tuple[Tensor, Tensor]:
     """The mean and the standard deviation of each feature, padding left out."""
-    inside = torch.arange(len(received.inputs))[:, None] < received.lengths
+    inside = torch.arange(len(received.inputs), device="cpu")[:, None] < received.lengths
     steps = received.inputs.detach()[inside.to(received.inputs.device)]
     return steps.mean(0), steps.std(0, correction=0)
 

@@ -88,6 +88,10 @@ def bifurcation(u_path: Tensor, found: "Sequence[FixedPoints]", *, unit: int = 0
 
 def _checked(u_path: Tensor, found: "Sequence[FixedPoints]", unit: int) -> int:
     """`unit` as an int, once all fits together."""
+    if not isinstance(u_path, Tensor):
+        raise TypeError(f"u_path must be a tensor, got {type(u_path).__name__}")
+    if not isinstance(found, Sequence):
+        raise TypeError(f"found must be a sequence of results, one for each row of u_path, got {type(found).__name__}")
     unit = check_int("unit", unit, at_least=0)
     if u_path.dim() != 2 or len(u_path) == 0:
         raise ValueError(f"u_path must have shape (K, I) with at least one row, got {tuple(u_path.shape)}")
