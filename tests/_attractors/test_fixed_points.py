@@ -112,7 +112,7 @@ def test_a_kink_is_not_stable_for_what_autograd_says() -> None:
     with written(lambda s: (s @ torch.tensor([[0.0, 2.0], [2.0, 0.0]], dtype=F64)).relu(), 2) as module:
         found = fixed_points(module, states=torch.full((2, 2), -1.0, dtype=F64), starts=8, generator=0)
     assert found.count == 1 and found.points.abs().max() < 1e-12 and not found.stable.any()
-    assert found.unstable.tolist() == [2] and found.eigenvalues.real.tolist() == [[2.0, -2.0]]
+    assert found.unstable.tolist() == [2] and sorted(found.eigenvalues[0].real.tolist()) == pytest.approx([-2, 2])
 
 
 def test_the_same_seed_finds_the_same() -> None:
