@@ -10,8 +10,8 @@ from side_by_side import median_seconds, write
 from torch import Tensor, nn
 
 from multistable import vaa_star, warmup
+from multistable._measure.constants import draw_constant
 from multistable._measure.reach import draw_prefixes
-from multistable._measure.score import draw_constant
 from multistable._measure.selection import select
 from multistable._warmup.descent import Descent, trainable
 from multistable.dynamics import Sequences, Stack, dynamics, stacks

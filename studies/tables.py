@@ -3,6 +3,7 @@
 Run: python studies/tables.py
 """
 
+import tables_attractors
 import tables_findings
 import tables_lasting
 import tables_results
@@ -16,7 +17,15 @@ FOLDER = ROOT / "docs" / "tables"
 def all_tables() -> dict[str, str]:
     """Every table, by the name of its file."""
     made = [
-        module.tables() for module in (tables_timings, tables_findings, tables_lasting, tables_results, tables_t_maze)
+        module.tables()
+        for module in (
+            tables_timings,
+            tables_attractors,
+            tables_findings,
+            tables_lasting,
+            tables_results,
+            tables_t_maze,
+        )
     ]
     return {f"{name}.md": f"{text}\n" for tables in made for name, text in tables.items()}
 

@@ -10,7 +10,8 @@ import torch
 from devices import here
 from torch import Tensor, nn
 
-from multistable._attractors.search import Kind, Outcome, Search
+from multistable._attractors.kinds import Kind
+from multistable._attractors.search import Outcome, Search
 from multistable.dynamics import Dynamics, register, registry
 
 __all__ = ["PROBLEMS", "Attracting", "Problem", "Written", "as_model", "follow", "spread"]

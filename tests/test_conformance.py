@@ -16,8 +16,8 @@ from torch.autograd.functional import jacobian
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from multistable import measure, warmup
+from multistable._measure.constants import draw_constant
 from multistable._measure.reach import draw_prefixes
-from multistable._measure.score import draw_constant
 from multistable._utils.randomness import draw_seed
 from multistable.dynamics import Stack, dynamics, record, stacks
 from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer

@@ -12,7 +12,7 @@ Examples:
 """
 
 from multistable import init, nn
-from multistable._attractors import Attractor, Attractors, attractors
+from multistable._attractors import Attractor, Attractors, FixedPoints, attractors, fixed_points
 from multistable._held import Held, held, margin_loss
 from multistable._measure import Multistability, measure
 from multistable._warmup import WarmupResult, warmup
@@ -21,10 +21,12 @@ from multistable.functional import vaa, vaa_star
 __all__ = [
     "Attractor",
     "Attractors",
+    "FixedPoints",
     "Held",
     "Multistability",
     "WarmupResult",
     "attractors",
+    "fixed_points",
     "held",
     "init",
     "margin_loss",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -59,7 +60,9 @@ def test_a_focus_and_what_turns_around_it(stretch: float, shrinking: float) -> N
         cos, sin = math.cos(angle), math.sin(angle)
         outcome = follow(Written(step, 2), torch.cat([0.5 * ellipse, 2 * ellipse]), 2_500)
         assert outcome.kinds[:16] == ("equilibrium",) * 16
-        assert outcome.kinds[16:] == ("slow",) * 16 and outcome.roots[16:].eq(-1).all()
+        assert outcome.kinds[16:] == ("oscillation",) * 16 and outcome.roots[16:].eq(0).all()
+        curve = outcome.motions[16].curve
+        assert curve is not None and curve.rotation == pytest.approx(angle / (2 * math.pi), abs=1e-7)
 
 
 @pytest.mark.slow
@@ -88,3 +91,58 @@ def test_chaos_beside_a_stable_equilibrium() -> None:
     outcome = follow(Written(step, 2), torch.cat([0.05 * spread(10, 2), 0.5 + 0.2 * spread(30, 2)]), 2_000)
     assert outcome.kinds[:10] == ("equilibrium",) * 10
     assert outcome.kinds[10:] == ("chaos",) * 30 and outcome.roots[10:].eq(-1).all()
+
+
+def switch_beside_many(own: float, units: int = 48) -> Any:
+    """A GRU that moves by a hundredth in a step: one bistable unit, and many that come to 0."""
+    gru: Any = nn.GRU(1, units, dtype=F64)
+    with torch.no_grad():
+        for parameter in gru.parameters():
+            parameter.zero_()
+        gru.bias_hh_l0[:units] = 100.0
+        gru.bias_hh_l0[units : 2 * units] = math.log(99)
+        gru.weight_hh_l0[2 * units :] = torch.tensor([2.5] + [own] * (units - 1), dtype=F64).diag()
+    return gru
+
+
+@pytest.mark.parametrize("own", [0.8, 0.85])
+@pytest.mark.parametrize("horizon", [256, 1_500])
+def test_a_switch_is_not_lost_among_many_units_that_come_closer(own: float, horizon: int) -> None:
+    """All but one unit come closer to the wrong well, too, and the distance falls: it is the one that decides."""
+    states = spread(60, 48)
+    states[:, 0] *= 0.1
+    found = attractors(switch_beside_many(own), states=states, u=0, horizon=horizon)
+    for label, start in zip(found.labels, states[:, 0].tolist(), strict=True):
+        assert label == -1 or found.attractors[label].state[0] * start > 0
+
+
+@pytest.mark.parametrize("growth", [1.00015, 1.0002, 1.00025])
+def test_a_slow_spiral_outwards_is_not_chaos(growth: float) -> None:
+    """A pair of tanh units near a focus that repels: what grows is the turn itself."""
+    cos, sin = math.cos(0.01), math.sin(0.01)
+    weights = growth * torch.tensor([[cos, -sin], [sin, cos]], dtype=F64)
+    outcome = follow(Written(lambda s: (s @ weights.to(s).T).tanh(), 2), 1e-5 * spread(4, 2), 10_000)
+    assert set(outcome.kinds) <= {"slow", "oscillation"}
+
+
+def test_what_turns_far_out_does_not_drift() -> None:
+    """A rotation of 48 dimensions keeps lengths; of so many entries, some grow for a while at any time."""
+    generator = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(48, 48, generator=generator, dtype=F64)).Q
+    starts = 30 * torch.randn(40, 48, generator=generator, dtype=F64)
+    assert "drift" not in follow(Written(lambda s: s @ turn.to(s).T, 48), starts, 2_000).kinds
+
+
+def test_states_on_two_sides_of_a_saddle_are_not_taken_for_one() -> None:
+    outcome = follow(Written(lambda s: (1.02 * s).tanh(), 1), torch.tensor([[4e-12], [-4e-12]], dtype=F64), 20_000)
+    assert outcome.kinds == ("equilibrium", "equilibrium") and outcome.roots[0] != outcome.roots[1]
+
+
+def test_a_step_that_is_not_defined_is_named_and_not_called_growth() -> None:
+    with pytest.raises(FloatingPointError, match=r"a step of written must not be NaN, got it at \[-1.0\]"):
+        follow(Written(lambda s: (2 * s).sqrt(), 1), torch.tensor([[-1.0], [1.0]], dtype=F64), 256)
+
+
+def test_a_step_without_a_derivative_is_refused() -> None:
+    with pytest.raises(TypeError, match="step of 'written' must have a derivative by the state, got one that autograd"):
+        follow(Written(lambda s: (2 * s.detach()).tanh(), 1), torch.tensor([[0.0], [0.5]], dtype=F64), 256)

@@ -8,7 +8,7 @@ from devices import here
 from problems import PROBLEMS, Problem, Written, as_model, follow
 
 from multistable import attractors, measure
-from multistable._attractors.search import Kind
+from multistable._attractors.kinds import Kind
 
 pytestmark = pytest.mark.usefixtures("device")
 shelf = partial(pytest.mark.parametrize, "problem", ids=lambda problem: problem.name)
@@ -31,9 +31,10 @@ def test_where_trajectories_go(problem: Problem) -> None:
             continue
         known = problem.attractors[end]
         if kind == "equilibrium":
-            points, radius = outcome.equilibria.points[number][None], outcome.equilibria.radii[number].item()
+            points = outcome.equilibria.points[number][None]
+            radius = outcome.equilibria.basins[number].radius
         else:
-            points, radius = outcome.cycles[number].points, outcome.cycles[number].radius
+            points, radius = outcome.cycles[number].points, outcome.cycles[number].basin.radius
             assert outcome.cycles[number].period == len(known.points)
         expected = here(known.points)
         # In any order that goes round; Newton's method ends within 1e-9 of the size of the state.

@@ -9,12 +9,16 @@ import torch
 from problems import Written, follow
 from torch import Tensor
 
-from multistable._attractors.entry import _attractors, _time_constant
+from multistable._attractors.curve import Curve
+from multistable._attractors.grouping import closeness
+from multistable._attractors.kinds import Kind
 from multistable._attractors.lyapunov import lyapunov
+from multistable._attractors.motion import Motion
 from multistable._attractors.newton import newton, return_jacobians
-from multistable._attractors.roots import Cycle, Equilibria, closeness, cycles_from
-from multistable._attractors.search import Kind, Outcome
+from multistable._attractors.roots import Cycle, Equilibria, cycles_from
+from multistable._attractors.search import Outcome
 from multistable._attractors.spectrum import metric
+from multistable._attractors.summary import summarise, time_constant
 
 F64 = torch.float64
 NOTHING = torch.zeros(1, dtype=F64)
@@ -31,7 +35,7 @@ def test_what_has_arrived_is_within_tol_by_the_horizon(horizon: int) -> None:
     outcome = follow(Written(lambda s: 0.99 * s, 1), column(*starts, *(-one for one in starts)), horizon)
     assert outcome.kinds == ("equilibrium", "equilibrium", "slow") * 2
     assert outcome.roots.eq(outcome.roots[0]).all()
-    assert outcome.equilibria.radii[outcome.roots[0]].item() == pytest.approx(0.99, rel=1e-5)
+    assert outcome.equilibria.basins[int(outcome.roots[0])].radius == pytest.approx(0.99, rel=1e-5)
 
 
 def test_the_only_state_to_go_to_an_equilibrium_need_not_have_arrived() -> None:
@@ -83,7 +87,7 @@ def test_a_slow_cycle_is_certain_before_it_is_reached() -> None:
     outcome = follow(Written(lambda s: -s * (1 + a * (1 - s.square())), 1), column(1.001, -0.999), 128)
     assert outcome.kinds == ("cycle", "cycle") and len(outcome.cycles) == 1
     (cycle,) = outcome.cycles
-    assert cycle.period == 2 and cycle.radius == pytest.approx((1 - 2 * a) ** 2, rel=1e-5)
+    assert cycle.period == 2 and cycle.basin.radius == pytest.approx((1 - 2 * a) ** 2, rel=1e-5)
     assert cycle.points.abs()[:, 0].tolist() == pytest.approx([1, 1], abs=1e-9)
 
 
@@ -108,8 +112,8 @@ def test_the_shortest_period_counts(period: int) -> None:
         assert cycle.period == 3 and len(x.unique()) == 3
         assert logistic(x).tolist() == pytest.approx(x.roll(-1).tolist(), abs=1e-9)
         slope = (3.83 * (1 - 2 * x)).prod().item()
-        assert cycle.jacobian.item() == pytest.approx(slope, rel=1e-6)
-        assert cycle.radius == pytest.approx(abs(slope), rel=1e-5)
+        assert cycle.basin.eigenvalues.item() == pytest.approx(slope, rel=1e-6)
+        assert cycle.basin.radius == pytest.approx(abs(slope), rel=1e-6)
 
 
 def test_an_equilibrium_is_no_cycle() -> None:
@@ -143,23 +147,13 @@ def test_equilibria_are_numbered_as_they_are_found_and_once() -> None:
     assert torch.equal(numbers, again) and sorted(numbers.unique().tolist()) == list(range(50))
     torch.testing.assert_close(equilibria.points[numbers], starts.round(), rtol=0, atol=1e-9)
     slopes = 1 + math.pi / 10 * (math.pi * equilibria.points[:, 0]).cos()
-    torch.testing.assert_close(equilibria.jacobians[:, 0, 0], slopes, rtol=1e-9, atol=0)
-    torch.testing.assert_close(equilibria.radii, slopes.abs(), rtol=1e-5, atol=0)
-
-
-def test_distances_are_those_of_the_metric() -> None:
-    """In one dimension a slope of a stretches lengths by 1 / sqrt(1 - a^2)."""
-    layer = Written(lambda s: torch.where(s > 0, 1 + 0.6 * (s - 1), -1 + 0.8 * (s + 1)), 1)
-    with torch.no_grad():
-        equilibria = Equilibria(layer, NOTHING, column(0.0))
-        numbers = equilibria.search(column(1.5, -1.5, 0.7))
-        found = equilibria.distance(column(0.5, -0.5, -0.3), numbers)
-    assert found.tolist() == pytest.approx([0.5 / 0.8, 0.5 / 0.6, 0.3 / 0.8], rel=1e-6)
+    torch.testing.assert_close(equilibria.radii(torch.arange(50)), slopes.abs(), rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, -0.9, 0.999])
 def test_the_metric_of_one_factor(factor: float) -> None:
-    assert metric(torch.tensor([[factor]], dtype=F64)).item() == pytest.approx(1 / (1 - factor**2), rel=2e-6)
+    found = metric(torch.tensor([[factor]], dtype=F64))
+    assert found is not None and found.item() == pytest.approx(1 / (1 - factor**2), rel=2e-6)
 
 
 def test_closeness_is_relative_where_entries_are_large() -> None:
@@ -191,23 +185,34 @@ def test_the_exponent_is_the_mean_over_the_steps_after_the_first_hundred() -> No
     def rate(time: Tensor) -> Tensor:
         return torch.where(time < 100, 0.5 + 0 * time, 0.1 + 0.01 * ((time - 100) / 100).floor())
 
-    found = lyapunov(clocked(rate), torch.zeros(2, 2, dtype=F64) + torch.tensor([0.25, 0.0]), NOTHING, 1_000)
-    assert found.exponent.tolist() == pytest.approx([0.145] * 2, abs=1e-6)
-    spread = 0.01 * math.sqrt(sum((k - 4.5) ** 2 for k in range(10)) / 9)
-    assert found.error.tolist() == pytest.approx([spread / math.sqrt(10)] * 2, abs=1e-6)
-
-
-def outcome_of(kinds: list[Kind], roots: list[int], exponents: dict[int, tuple[float, float]]) -> Outcome:
-    equilibria = SimpleNamespace(
-        points=column(7.0, 8.0), jacobians=column(0.5, 0.25)[..., None], radii=torch.tensor([0.5, 0.25], dtype=F64)
+    found = lyapunov(
+        clocked(rate),
+        torch.zeros(2, 2, dtype=F64) + torch.tensor([0.25, 0.0]),
+        NOTHING,
+        1_000,
+        torch.full((2, 2), 1e-8, dtype=F64),
     )
-    cycle = Cycle(column(1.0, -1.0, 0.5), torch.tensor([[0.125]], dtype=F64), 0.125)
+    assert found.exponents[:, 0].tolist() == pytest.approx([0.145] * 2, abs=1e-6)
+    spread = 0.01 * math.sqrt(sum((k - 4.5) ** 2 for k in range(10)) / 9)
+    assert found.errors[:, 0].tolist() == pytest.approx([spread / math.sqrt(10)] * 2, abs=1e-6)
+
+
+def motion(kind: Kind, exponent: float, error: float, steps: int = 5_000) -> Motion:
+    curve = Curve(column(1.0, 2.0, 3.0), 0.25, 0.1, locked=False) if kind == "oscillation" else None
+    return Motion(kind, (exponent, error), -0.02, curve, column(float(steps)), steps)
+
+
+def outcome_of(kinds: list[Kind], roots: list[int], motions: dict[int, Motion]) -> Outcome:
+    def basin(radius: float) -> Any:
+        return SimpleNamespace(radius=radius, eigenvalues=torch.tensor([radius], dtype=torch.complex128))
+
+    equilibria = SimpleNamespace(points=column(7.0, 8.0), basins=[basin(0.5), basin(0.25)])
     return Outcome(
         kinds=tuple(kinds),
         roots=torch.tensor(roots),
         equilibria=cast(Equilibria, equilibria),
-        cycles=(cycle,),
-        exponents=exponents,
+        cycles=(Cycle(column(1.0, -1.0, 0.5), basin(0.125)),),
+        motions=motions,
         final=torch.arange(float(len(kinds)), dtype=F64)[:, None],
         steps=(1,),
         states=torch.zeros(1, len(kinds), 1),
@@ -228,28 +233,34 @@ def test_what_is_said_of_each_attractor() -> None:
         "chaos",
         "equilibrium",
     ]
-    outcome = outcome_of(kinds, [-1, 1, 1, -1, 0, -1, -1, 1, -1, 1], {0: (0.1, 0.01), 5: (0.2, 0.02), 8: (0.3, 0.03)})
-    found, labels = _attractors(outcome)
-    assert [one.kind for one in found] == ["equilibrium", "chaos", "cycle"]
-    assert labels == (1, 0, 0, -1, 2, 1, -1, 0, 1, 0)
-    rest, chaos, cycle = found
-    assert [one.basin_share for one in found] == [0.4, 0.3, 0.1]
-    assert (rest.period, rest.spectral_radius, rest.state.item()) == (1, 0.25, 8)
-    assert rest.jacobian is not None and rest.jacobian.item() == 0.25
+    kinds += ["oscillation", "oscillation"]
+    moving = {0: motion("chaos", 0.1, 0.01), 5: motion("chaos", 0.2, 0.02, 4_000), 8: motion("chaos", 0.3, 0.03)}
+    moving |= {10: motion("oscillation", 1e-5, 1e-6, 6_000), 11: motion("oscillation", 2e-5, 1e-6)}
+    outcome = outcome_of(kinds, [-1, 1, 1, -1, 0, -1, -1, 1, -1, 1, 0, 0], moving)
+    found, labels = summarise(outcome)
+    assert [one.kind for one in found] == ["equilibrium", "chaos", "oscillation", "cycle"]
+    assert labels == (1, 0, 0, -1, 3, 1, -1, 0, 1, 0, 2, 2)
+    rest, chaos, oscillation, cycle = found
+    assert [one.basin_share for one in found] == [4 / 12, 3 / 12, 2 / 12, 1 / 12]
+    assert (rest.period, rest.spectral_radius, rest.state.item(), rest.rotation) == (1, 0.25, 8, None)
+    assert rest.eigenvalues is not None and rest.eigenvalues.item() == 0.25
     assert rest.time_constant == pytest.approx(1 / math.log(4))
     assert (cycle.period, cycle.spectral_radius, len(cycle.state)) == (3, 0.125, 3)
     assert cycle.time_constant == pytest.approx(3 / math.log(8))
-    assert (chaos.period, chaos.spectral_radius, chaos.time_constant, chaos.jacobian) == (None, None, None, None)
-    assert chaos.exponent == pytest.approx(0.2) and chaos.state.item() == 0
+    assert (chaos.period, chaos.spectral_radius, chaos.time_constant, chaos.eigenvalues) == (None, None, None, None)
+    assert chaos.exponent == pytest.approx(0.2) and chaos.followed == 4_000 and chaos.state.item() == 5_000
     assert chaos.exponent_error == pytest.approx(0.1 / math.sqrt(3))  # between the states: more than 0.02 / sqrt(3)
+    assert (oscillation.rotation, oscillation.period, oscillation.time_constant) == (0.25, 4, 50)
+    assert (oscillation.exponent, oscillation.exponent_error, oscillation.followed) == (1e-5, 1e-6, 5_000)
+    assert oscillation.state[:, 0].tolist() == [1, 2, 3] and oscillation.eigenvalues is None
 
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_the_error_within_states_counts_where_it_is_the_larger(count: int) -> None:
-    exponents = {row: (0.2 + 1e-6 * row, 0.04) for row in range(count)}
-    (chaos,), labels = _attractors(outcome_of(["chaos"] * count, [-1] * count, exponents))
+    motions = {row: motion("chaos", 0.2 + 1e-6 * row, 0.04) for row in range(count)}
+    (chaos,), labels = summarise(outcome_of(["chaos"] * count, [-1] * count, motions))
     assert labels == (0,) * count and chaos.exponent_error == pytest.approx(0.04 / math.sqrt(count))
 
 
 def test_what_is_reached_at_once_has_no_time_constant() -> None:
-    assert _time_constant(0.0, 1) == 0 and _time_constant(math.exp(-1), 2) == pytest.approx(2)
+    assert time_constant(0.0, 1) == 0 and time_constant(math.exp(-1), 2) == pytest.approx(2)

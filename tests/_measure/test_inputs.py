@@ -239,7 +239,7 @@ def test_bad_arguments_of_warmup(name: str, value: object, error: type[Exception
 )
 def test_bad_arguments_of_measure(name: str, value: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        measure(GRU, GOOD, **{name: value})  # type: ignore[arg-type]
+        measure(GRU, GOOD, **{name: value})  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("call", [measure, warmup])

@@ -27,7 +27,7 @@ class Twins(nn.Module):
 def test_rows_of_several_modules_come_from_the_same_prefixes(n: int) -> None:
     torch.manual_seed(0)
     model = Twins()
-    first, second = select(model, None).reach([torch.randn(20, 40, 2)], n, torch.Generator().manual_seed(0))
+    first, second = select(model, None).reach([torch.randn(20, 40, 2)], n, torch.Generator().manual_seed(0)).states
     assert torch.equal(first, second)
     assert len(first.unique(dim=0)) == len(first) == n  # of sequences and prefixes that differ
 
@@ -49,7 +49,7 @@ def numbered(steps: int, sequences: range) -> Sequences:
 @pytest.mark.parametrize("longest", [None, 3])
 def test_reached_states_are_those_of_prefixes_of_different_sequences(longest: int | None) -> None:
     stack = stacks(adder())
-    (states,) = reach(stack, [numbered(6, range(1, 1_000))], 200, longest, torch.Generator().manual_seed(0))
+    (states,) = reach(stack, [numbered(6, range(1, 1_000))], 200, longest, torch.Generator().manual_seed(0)).states
     assert states.shape == (200, 1)
     sums = {round(1_000 * state) for state in states[:, 0].tolist()}
     allowed = range(1, (longest or 6) + 1)
@@ -60,8 +60,9 @@ def test_reached_states_are_those_of_prefixes_of_different_sequences(longest: in
 
 def test_sequences_are_drawn_without_replacement_and_not_from_the_front() -> None:
     """With prefixes of a step, states are the sequences' numbers."""
-    (states,) = reach(stacks(adder()), [numbered(6, range(1, 301))], 100, 1, torch.Generator().manual_seed(0))
-    numbers = (1_000 * states[:, 0]).round().long().tolist()
+    reached = reach(stacks(adder()), [numbered(6, range(1, 301))], 100, 1, torch.Generator().manual_seed(0))
+    numbers = (1_000 * reached.states[0][:, 0]).round().long().tolist()
+    assert (1 + reached.sequences).tolist() == numbers and reached.prefixes.eq(1).all()
     assert len(set(numbers)) == 100
     # That 100 of 300, drawn at random, are all among the first 200 has a chance of 10^-19.
     assert max(numbers) > 200
@@ -75,8 +76,9 @@ def test_batches_are_taken_until_there_are_enough() -> None:
             taken.append(k)
             yield [numbered(1, range(10 * k + 1, 10 * k + 11))]
 
-    (states,) = reach_many(stacks(adder()), source(), 25, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
-    numbers = (1_000 * states[:, 0]).round().long().tolist()
+    reached = reach_many(stacks(adder()), source(), 25, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+    numbers = (1_000 * reached.states[0][:, 0]).round().long().tolist()
+    assert (1 + reached.sequences).tolist() == numbers == sorted(numbers)
     assert taken == [0, 1, 2]
     assert len(numbers) == len(set(numbers)) == 25
     assert set(numbers[:20]) == set(range(1, 21)) and set(numbers[20:]) < set(range(21, 31))

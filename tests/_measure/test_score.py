@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from multistable import measure, vaa
-from multistable._measure.score import draw_constant, score
+from multistable._measure.constants import constants, draw_constant
+from multistable._measure.results import Multistability
+from multistable._measure.score import score
 from multistable._measure.selection import select
 from multistable.dynamics import stacks
 
@@ -21,10 +23,17 @@ def shrinking(*factors: float) -> Any:
     return rnn
 
 
+def scored(module: nn.Module, reached: list[Tensor], horizon: int, tol: float, seed: int) -> Multistability:
+    """Under constant inputs drawn with a seed."""
+    selection = select(module, None)
+    (held,) = constants(selection, None, None, torch.Generator().manual_seed(seed))
+    return score(selection, reached, horizon, tol, held)
+
+
 def test_vaa_and_residual_at_each_horizon_of_states_that_shrink() -> None:
     """States k / 10 after t steps are factor^t k / 10 apart by steps of factor^t / 10, and move by 1 - factor of it."""
     factor, start = 0.5, torch.arange(1, 11, dtype=torch.float64)[:, None] / 10
-    found = score(select(shrinking(factor), None), [start], 10, 1e-3, torch.Generator().manual_seed(0))
+    found = scored(shrinking(factor), [start], 10, 1e-3, seed=0)
     assert found.trace.horizons == (1, 2, 4, 8, 10)
     # 0.1 / 2^t is above 1e-3 up to t = 6. Later, of ten in a row each has as neighbours those less than 2^t / 100 away.
     for t, value, residual in zip(found.trace.horizons, found.trace.vaa, found.trace.residual, strict=True):
@@ -42,14 +51,14 @@ def test_vaa_and_residual_at_each_horizon_of_states_that_shrink() -> None:
 
 def test_the_residual_is_the_length_of_the_step_of_the_state_that_moves_most() -> None:
     start = torch.tensor([[3.0, 4.0], [0.3, 0.4]], dtype=torch.float64)
-    found = score(select(shrinking(0.5, 0.5), None), [start], 1, 1e-4, torch.Generator().manual_seed(0))
+    found = scored(shrinking(0.5, 0.5), [start], 1, 1e-4, seed=0)
     assert found.residual == pytest.approx(0.25 * 5)
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 7, 60, 119, 120, 121, 239, 240, 500])
 def test_horizons_are_log_spaced_and_end_where_they_should(horizon: int) -> None:
     start = torch.ones(2, 1, dtype=torch.float64)
-    found = score(select(shrinking(0.999), None), [start], horizon, 1e-4, torch.Generator().manual_seed(0))
+    found = scored(shrinking(0.999), [start], horizon, 1e-4, seed=0)
     known = (1, 2, 4, 8, 15, 30, 60, 120, 240, 480)
     assert found.trace.horizons == (*(step for step in known if step < horizon), horizon)
     assert found.states[0, 0].item() == pytest.approx(0.999**horizon, rel=1e-12)
@@ -70,7 +79,7 @@ class Side(nn.Module):
 def test_a_network_of_several_modules_has_their_states_side_by_side() -> None:
     """States that one module alone would confuse are apart in the other."""
     one, two = (torch.tensor(values, dtype=torch.float64)[:, None] for values in ([1.0, 1, 2, 2], [3.0, 4, 3, 4]))
-    found = score(select(Side(), None), [one, two], 1, 1e-4, torch.Generator().manual_seed(0))
+    found = scored(Side(), [one, two], 1, 1e-4, seed=0)
     assert [layer.vaa for layer in found.per_layer] == [0.5, 0.5] and found.vaa == 1
     torch.testing.assert_close(found.states, torch.cat([0.5 * one, 0.9 * two], 1), rtol=1e-12, atol=0)
     largest = max(math.hypot(0.25 * a, 0.09 * b) for a, b in zip(one[:, 0].tolist(), two[:, 0].tolist(), strict=True))
@@ -84,7 +93,7 @@ def test_autocast_around_it_reaches_no_state() -> None:
     (stack,) = stacks(module)
     start = torch.randn(6, 8)
     with torch.autocast("cpu", dtype=torch.bfloat16), select(module, None).opened(torch.Generator().manual_seed(0)):
-        found = score(select(module, None), [start], 3, 1e-4, torch.Generator().manual_seed(1))
+        found = scored(module, [start], 3, 1e-4, seed=1)
         assert not torch.is_autocast_enabled("cpu")
     u = draw_constant(stack, torch.Generator().manual_seed(1)).expand(6, -1)
     with torch.no_grad():

@@ -87,8 +87,9 @@ def test_a_model_is_given_items_of_a_data_set_as_a_batch() -> None:
     items = torch.arange(30.0)[:, None, None].expand(30, 5, 1)
     drawn = batches(model, stacks(model), TensorDataset(items, torch.zeros(30)), 8, seeded(), endless=True)
     first, second = next(drawn), next(drawn)
-    assert first.shape == (8, 5, 1) and len(first[:, 0].unique()) == 8
-    assert set(first[:, 0, 0].tolist()) != set(second[:, 0, 0].tolist())
+    assert first.batch.shape == (8, 5, 1) and len(first.numbers.unique()) == 8
+    assert first.batch[:, 0, 0].tolist() == first.numbers.tolist()
+    assert set(first.numbers.tolist()) != set(second.numbers.tolist())
 
 
 def test_a_mapping_is_handed_on_whole() -> None:

@@ -14,8 +14,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from multistable import measure, vaa_star, warmup
+from multistable._measure.constants import draw_constant
 from multistable._measure.reach import draw_prefixes
-from multistable._measure.score import draw_constant
 from multistable._measure.selection import select
 from multistable._utils.randomness import draw_seed
 from multistable._warmup import WarmupHistory

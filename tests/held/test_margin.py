@@ -100,7 +100,7 @@ def _functional(layer: Any, weights: dict[str, Tensor], states: Any) -> Tensor:
         layer._parameters.update(own)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["gru", "lstm", "brc"])
 def test_training_by_it_makes_held_units_proven(name: str) -> None:
     layer = partly_held(name, 2)
     inputs, bound = here(torch.randn(20, 8, 2)), 2.0

@@ -1,5 +1,6 @@
 import numpy as np
 import torch
+from plot.drawn import entries
 from torch import nn
 
 from multistable import measure, warmup
@@ -25,9 +26,21 @@ def test_a_warmup_draws_before_and_after() -> None:
 
 
 def test_more_traces_than_colours() -> None:
-    trace = measure(nn.GRU(1, 4), torch.randn(5, 20, 1), horizon=2).trace
-    scores, _ = traces({str(k): trace for k in range(9)}).axes
-    assert len(scores.lines) == 9
+    scores, _ = traces({str(k): Trace((1, 2), (1.0, k / 9), (2.0, 1.0)) for k in range(9)}).axes
+    assert [line.get_label() for line in scores.lines] == [str(k) for k in range(9)]
+
+
+def test_a_network_of_one_layer_shares_its_line() -> None:
+    found = measure(nn.GRU(1, 4), torch.randn(5, 20, 1), horizon=10, generator=0)
+    figure = found.plot()
+    scores, residuals = figure.axes
+    assert [line.get_label() for line in scores.lines] == ["network and l0"] == entries(figure)
+    assert len(residuals.lines) == 1
+
+
+def test_all_that_are_equal_share_a_line() -> None:
+    trace, other = Trace((1, 2), (1.0, 0.5), (2.0, 1.0)), Trace((1, 2), (1.0, 0.5), (2.0, 1.5))
+    assert entries(traces({"a": trace, "b": other, "c": trace, "d": trace})) == ["a, c and d", "b"]
 
 
 def test_residuals_leave_room_above_and_begin_at_zero() -> None:

@@ -9,6 +9,8 @@ Examples:
 """
 
 from multistable._attractors.entry import attractors
+from multistable._attractors.fixed_points_entry import fixed_points
+from multistable._attractors.fixed_points_results import FixedPoints
 from multistable._attractors.results import Attractor, Attractors
 
-__all__ = ["Attractor", "Attractors", "attractors"]
+__all__ = ["Attractor", "Attractors", "FixedPoints", "attractors", "fixed_points"]

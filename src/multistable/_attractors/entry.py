@@ -1,66 +1,112 @@
 """`attractors`: where the states that data reach go in the end."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
 
+from multistable._attractors.asked import Question, check_states, given, questions
+from multistable._attractors.kinds import Kind
+from multistable._attractors.newton import orbit
 from multistable._attractors.rest import held_at_rest
-from multistable._attractors.results import Attractor, Attractors
-from multistable._attractors.search import SHORTEST_HORIZON, Kind, Outcome, Search
+from multistable._attractors.results import Attractors
+from multistable._attractors.search import SHORTEST_HORIZON, Outcome, Search
+from multistable._attractors.summary import summarise
 from multistable._measure import Trace
-from multistable._measure.score import draw_constant
+from multistable._measure.constants import Input, check_input
+from multistable._measure.reach import Reached
 from multistable._measure.selection import select
-from multistable._utils.checks import check_int, check_positive
+from multistable._utils.checks import check_int, check_tol
 from multistable._utils.randomness import as_generator
-from multistable.dynamics import Dynamics, Product
+from multistable.dynamics import Dynamics
 from multistable.functional import vaa
 
 __all__ = ["attractors"]
 
+_PATHS, _PATH_STEPS, _PATH_ENTRIES = 50, 256, 2**21  # of what is kept for pictures
 
+
+@overload
 def attractors(
     module: nn.Module,
-    inputs: Any,
+    inputs: Any = None,
     *,
+    u: float | Literal["data"] | None = None,
+    states: Tensor | None = None,
     n: int = 100,
     horizon: int = 10_000,
     tol: float = 1e-4,
     layers: Sequence[str] | None = None,
     generator: torch.Generator | int | None = None,
-) -> Attractors:
+) -> Attractors: ...
+
+
+@overload
+def attractors(
+    module: nn.Module,
+    inputs: Any = None,
+    *,
+    u: Tensor,
+    states: Tensor | None = None,
+    n: int = 100,
+    horizon: int = 10_000,
+    tol: float = 1e-4,
+    layers: Sequence[str] | None = None,
+    generator: torch.Generator | int | None = None,
+) -> Any: ...
+
+
+def attractors(
+    module: nn.Module,
+    inputs: Any = None,
+    *,
+    u: Input = None,
+    states: Tensor | None = None,
+    n: int = 100,
+    horizon: int = 10_000,
+    tol: float = 1e-4,
+    layers: Sequence[str] | None = None,
+    generator: torch.Generator | int | None = None,
+) -> Any:
     """Tell the attractors that data can reach from what only fades slowly.
 
-    States are reached, and constant inputs are drawn, as `measure` does it, with the same numbers for the same
-    generator. From there each trajectory is followed in float64 until it is decided where it goes, at the horizon at
-    the latest. Looks are taken at the horizon, half of it, a quarter, and so on, and at each look at every trajectory
-    that is not yet decided:
+    States are reached as `measure` does it, with the same numbers for the same generator, or given. From there each
+    trajectory is followed in float64, under a constant input, until it is certain where it goes, at the horizon at the
+    latest. Looks are taken at the horizon, half of it, a quarter, and so on, and at each look at every trajectory that
+    is not yet decided:
 
-    - *Equilibrium*: Newton's method leads from the state to a root of f(s, u) - s, with a residual of at most 1e-10 and
-      a spectral radius of the Jacobian below 1, and the trajectory really goes there. Either it is there, within
-      1e-9; or at two looks in a row a step of Newton's method leads towards the root from each of 64 states that follow
-      each other, and between the looks, in a time constant or more, the state comes closer by at least half of what the
-      Jacobian says that it comes closer in the end, in the norm that every step of the linearised map shrinks.
-    - *Cycle*: where a state comes back to its neighbourhood after p <= 64 steps, a stable root of f^p in the same way,
-      which the trajectory heads for and comes closer to over 64 steps.
+    - *Equilibrium*: Newton's method leads to a root of f(s, u) - s, where all eigenvalues of the Jacobian lie within
+      the unit circle, and the trajectory is within 1e-6 of it, or, at the horizon, in a ball around it: in a norm in
+      which every step of the map brings closer to the root whatever is in the ball, as far as could be seen in many
+      states of it. At a kink (a ReLU at 0), the Jacobian must be stable on all sides together.
+    - *Cycle*: the same of f^p, p <= 64, where the state comes back to its neighbourhood after p steps.
     - *Held*, by the end: hard gates keep some of a state's units to the bit, and no other moves by more than `tol`, for
       ever under the constant input; proven as by `held`, for layers of `multistable.nn` that go forwards.
-    - *Drift*, at a horizon of 512 steps or more: the largest entry of the state is above 10, and grows over the last
-      half of the steps by more than one and a half times what it grew over the quarter before.
-    - *Chaos*, at a horizon of 900 steps or more: the state moves by more than 0.001 in a step, and the largest Lyapunov
-      exponent along the next 1,000 steps is above 0.005, and above zero by five standard errors.
 
-    What is left is *slow*. Trajectories that have met are followed as one, those that are decided no longer. The module
-    is left as it is: what is followed is a copy of its recurrent parts in float64, made with `copy.deepcopy`. A
-    registered step must be deterministic and have a derivative.
+    At the horizon, if it is 900 steps or more, what is left and goes on moving is pushed by 1e-7, and followed for
+    further 1,600 steps at least:
+
+    - *Chaos*: the largest Lyapunov exponent is above zero by five standard errors, displacements grow by 2 % or more
+      while the trajectory goes as far as it reaches, and the trajectory itself reaches no further all the while.
+    - *Oscillation*: the trajectory turns on a closed curve (or is a longer cycle), it was there before it was pushed,
+      and what lies across the curve shrinks.
+    - *Drift*, from 512 steps: an entry of the state is above 10, and has grown without slowing down.
+
+    *Unbounded* is what grows beyond float64; what is left is *slow*. Trajectories that have met are followed as one,
+    those that are decided no longer. The module is left as it is: what is followed is a copy of its recurrent parts in
+    float64, made with `copy.deepcopy`. A registered step must be deterministic and have a derivative.
 
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
         inputs: sequences, in any of the forms that `measure` takes.
+        u: the constant input. By default one drawn from N(0, I) for each recurrent module; 0 for none; `"data"` for one
+            drawn with the mean and the standard deviation of each feature that the module receives; or a tensor (I,),
+            or (K, I) for several one after the other, where I counts the features of all recurrent modules in order.
+            Under a given input, layers above the lowest one get none of their own when they are driven alone.
+        states: states to start from instead of those that `inputs` lead to, (n, S): for each recurrent module those of
+            all its layers and directions side by side, for an LSTM h before c.
         n: how many sequences to take; fewer if `inputs` holds fewer.
         horizon: steps after which a trajectory is given up, 128 at least.
         tol: states closer than this to their equilibrium have arrived.
@@ -71,56 +117,59 @@ def attractors(
             with torch's initial seed.
 
     Returns:
-        The attractors of the whole network (of all recurrent modules side by side) and of each layer alone.
+        The attractors of the whole network (of all recurrent modules side by side) and of each layer alone; a tuple of
+        them for several inputs (K, I).
 
     Raises:
-        TypeError: an argument has the wrong type, or the module's parameters are in half precision.
+        TypeError: an argument has the wrong type, the module's parameters are in half precision, or not exactly one of
+            `inputs` and `states` is given.
         ValueError: nothing in `module` is recurrent; `layers` names no layer; the inputs have a wrong shape, are empty,
-            hold fewer than two sequences, NaN or infinity; a number is out of its range.
+            hold fewer than two sequences, NaN or infinity; `u` or `states` do not fit; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
-        FloatingPointError: states grow beyond what the dtype can hold.
+        FloatingPointError: a step of states that are not large is NaN.
 
     Examples:
         >>> import torch
         >>> from multistable import attractors, init
         >>> gru = torch.nn.GRU(1, 6)
         >>> _ = init.bistable_(gru)
-        >>> found = attractors(gru, torch.randn(50, 64, 1), generator=0)
+        >>> found = attractors(gru, torch.randn(50, 64, 1), u=0, generator=0)
         >>> found.count > 1, found.shares["equilibrium"]
         (True, 1.0)
     """
     n = check_int("n", n, at_least=2)
     horizon = check_int("horizon", horizon, at_least=SHORTEST_HORIZON)
-    tol = check_positive("tol", tol)
+    tol = check_tol("tol", tol, torch.float64)
     selection = select(module, layers)
-    stacks = selection.stacks
+    check_input(u, selection.stacks)
+    check_states(inputs, states, selection.stacks)
+    if states is not None and isinstance(u, str):
+        raise ValueError("u must be a tensor, 0 or None where states are given, got 'data': there are no data")
     generator = as_generator(generator)
     with selection.opened(generator):
-        drawn = selection.batches(inputs, n, generator, endless=False)
-        reached = [states.double() for states in selection.reach(drawn, n, generator)]
-        # Drawn in the precision of the module, as `measure` draws them.
-        constants = [draw_constant(stack, generator).double() for stack in stacks]
-        exact = [stack.in_float64() for stack in stacks]
-        alone = []
-        for stack, copy, start, u in zip(stacks, exact, reached, constants, strict=True):
-            for part, same, s in zip(stack.parts, copy.parts, copy.split(start), strict=True):
-                if part in selection.layers:
-                    held = u if part in stack.layers[0] else draw_constant(part, generator).double()
-                    alone.append((same, s, held))
-        per_layer = tuple(_look_at(layer, s, u, horizon, tol) for layer, s, u in alone)
-        if len(exact) == len(exact[0].parts) == 1:
-            return replace(per_layer[0], name="", per_layer=per_layer)
-        network = exact[0] if len(exact) == 1 else Product("", exact)
-        whole = _look_at(network, torch.cat(reached, -1), torch.cat(constants), horizon, tol)
-        return replace(whole, name="", per_layer=per_layer)
+        if states is None:
+            drawn = selection.batches(inputs, n, generator, endless=False)
+            reached = selection.reach(drawn, n, generator)
+        else:
+            reached = given(states, selection.stacks)
+        found = tuple(_answer(one, reached, horizon, tol) for one in questions(selection, u, reached, generator))
+    return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]
 
 
-def _look_at(layer: Dynamics, s: Tensor, u: Tensor, horizon: int, tol: float) -> Attractors:
+def _answer(asked: Question, reached: Reached, horizon: int, tol: float) -> Attractors:
+    """The attractors of a network, and of its layers."""
+    per_layer = tuple(_look_at(one, reached, horizon, tol) for one in asked.alone)
+    if len(asked.alone) == 1 and asked.alone[0].layer.state_size == asked.layer.state_size:
+        return replace(per_layer[0], name="", per_layer=per_layer)
+    return replace(_look_at(asked, reached, horizon, tol), name="", per_layer=per_layer)
+
+
+def _look_at(asked: Question, reached: Reached, horizon: int, tol: float) -> Attractors:
     """The attractors of one map."""
+    layer, s, u = asked.layer, asked.s, asked.u
     outcome = Search(layer, s, u, horizon, tol).run()
     outcome = replace(outcome, kinds=_kinds_with_held(outcome, layer, u, tol))
-    found, labels = _attractors(outcome)
-    scores = tuple(vaa(states, tol).item() for states in outcome.states)
+    found, labels = summarise(outcome)
     return Attractors(
         name=layer.name,
         attractors=found,
@@ -129,60 +178,28 @@ def _look_at(layer: Dynamics, s: Tensor, u: Tensor, horizon: int, tol: float) ->
         n=len(s),
         horizon=horizon,
         tol=tol,
-        trace=Trace(outcome.steps, scores, outcome.residual),
+        trace=Trace(outcome.steps, tuple(vaa(states, tol).item() for states in outcome.states), outcome.residual),
         trajectory=outcome.states,
+        paths=_paths(layer, s, u),
+        u=u,
+        sequences=reached.sequences,
+        prefixes=reached.prefixes,
     )
+
+
+@torch.no_grad()
+def _paths(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
+    """Every step of the first states, for as long as all of them are finite, (steps, m, S)."""
+    some = s[:_PATHS]
+    path = orbit(layer, some, u, min(_PATH_STEPS, max(1, _PATH_ENTRIES // some.numel())))
+    finite = torch.isfinite(path).flatten(1).all(1)
+    return path[: int(finite.long().cumprod(0).sum())]
 
 
 def _kinds_with_held(outcome: Outcome, layer: Dynamics, u: Tensor, tol: float) -> tuple[Kind, ...]:
     """The kinds, where those not known to go anywhere may be held where they are."""
-    undecided = torch.tensor([kind == "slow" for kind in outcome.kinds]) & (outcome.roots.cpu() < 0)
+    undecided = torch.tensor([kind == "slow" for kind in outcome.kinds], device="cpu") & (outcome.roots.cpu() < 0)
     rows = undecided.nonzero().flatten().tolist()
     held = held_at_rest(layer, outcome.final[rows], u, tol).tolist()
     now = {row for row, one in zip(rows, held, strict=True) if one}
     return tuple("held" if row in now else kind for row, kind in enumerate(outcome.kinds))
-
-
-def _attractors(outcome: Outcome) -> tuple[tuple[Attractor, ...], tuple[int, ...]]:
-    """The attractors, and for each state the place of its own among them."""
-    members: dict[tuple[str, int], list[int]] = {}
-    for row, (kind, root) in enumerate(zip(outcome.kinds, outcome.roots.tolist(), strict=True)):
-        if kind == "chaos" or root >= 0:
-            # A slow state with a root is still on its way to an equilibrium.
-            members.setdefault(("equilibrium" if kind == "slow" else kind, root), []).append(row)
-    groups = sorted(members.items(), key=lambda item: -len(item[1]))
-    labels = [-1] * len(outcome.kinds)
-    for place, (_, rows) in enumerate(groups):
-        for row in rows:
-            labels[row] = place
-    return tuple(_attractor(outcome, kind, root, rows) for (kind, root), rows in groups), tuple(labels)
-
-
-def _attractor(outcome: Outcome, kind: str, root: int, rows: list[int]) -> Attractor:
-    share = len(rows) / len(outcome.kinds)
-    if kind == "chaos":
-        exponents, errors = zip(*(outcome.exponents[row] for row in rows), strict=True)
-        between = stdev(exponents) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
-        exponent, error = fmean(exponents), max(between, fmean(errors) / len(rows) ** 0.5)
-        return Attractor("chaos", share, None, None, None, exponent, error, outcome.final[rows[0]], None)
-    if kind == "cycle":
-        cycle = outcome.cycles[root]
-        constant = _time_constant(cycle.radius, cycle.period)
-        return Attractor("cycle", share, cycle.period, cycle.radius, constant, None, None, cycle.points, cycle.jacobian)
-    equilibria = outcome.equilibria
-    radius = equilibria.radii[root].item()
-    return Attractor(
-        "equilibrium",
-        share,
-        1,
-        radius,
-        _time_constant(radius, 1),
-        None,
-        None,
-        equilibria.points[root].clone(),
-        equilibria.jacobians[root].clone(),
-    )
-
-
-def _time_constant(radius: float, period: int) -> float:
-    return 0.0 if radius == 0 else -period / math.log(radius)

@@ -10,9 +10,10 @@ from multistable.dynamics import Dynamics, jacobians
 __all__ = ["RESIDUAL", "Factors", "Found", "chord", "factors_of", "newton", "orbit", "return_jacobians"]
 
 RESIDUAL = 1e-10
-"""The largest |f^p(s) - s| that counts as a root."""
+"""The largest entry of f^p(s) - s that counts as none, relative to 1 + |s| of that entry."""
 
 _LOCATED = 1e-7  # how small the next step must be, relative to 1 + |s|: where J - I is near singular, f moves little
+_ROUNDING = 4.0  # of a step, in units in the last place
 _NEWTON_STEPS = 8
 _CHORD_STEPS = 8
 _SERVES = 0.3  # a Jacobian serves for as long as each step brings the residual below this share of what it was
@@ -31,7 +32,7 @@ def orbit(layer: Dynamics, s: Tensor, u: Tensor, steps: int) -> Tensor:
     """The states s, f(s), ..., (steps + 1, B, S)."""
     states = [s]
     for _ in range(steps):
-        states.append(layer.step(states[-1], u[None]))
+        states.append(layer.step(states[-1], u.expand(len(s), -1)))
     return torch.stack(states)
 
 
@@ -79,7 +80,7 @@ def chord(layer: Dynamics, s: Tensor, u: Tensor, factors: Factors, period: int =
     residual = _residual(layer, s, u, period)
     size = residual.norm(dim=1)
     for _ in range(_CHORD_STEPS):
-        tried = s - torch.linalg.lu_solve(*factors, residual[..., None])[..., 0]
+        tried = s - _solve(factors, residual)
         after = _residual(layer, tried, u, period)
         size_after = after.norm(dim=1)
         better = size_after < size  # not so where the step led to infinity or NaN
@@ -88,8 +89,25 @@ def chord(layer: Dynamics, s: Tensor, u: Tensor, factors: Factors, period: int =
         size = torch.where(better, size_after, size)
         if not serves.any():
             break
-    left = torch.linalg.lu_solve(*factors, residual[..., None])[..., 0].norm(dim=1)
-    return Found(s, (size <= RESIDUAL) & (left <= _LOCATED * (1 + s.norm(dim=1))))
+    scale = 1 + s.abs()
+    at_rest = (residual.abs() <= RESIDUAL * scale).all(1)
+    # What the residual is known to, on both sides: it may round to zero far from a root where f hardly moves anything.
+    rounding = _ROUNDING * torch.finfo(s.dtype).eps * scale * _signs(s)
+    located = [
+        (_solve(factors, one).abs() <= _LOCATED * scale).all(1) for one in (residual, residual + rounding, rounding)
+    ]
+    return Found(s, at_rest & torch.stack(located).all(0))
+
+
+def _solve(factors: Factors, right: Tensor) -> Tensor:
+    solved: Tensor = torch.linalg.lu_solve(*factors, right[..., None])[..., 0]
+    return solved
+
+
+def _signs(s: Tensor) -> Tensor:
+    """Fixed signs at random, as of rounding errors."""
+    drawn = torch.rand(s.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64, device="cpu")
+    return (drawn - 0.5).sign().to(s)
 
 
 def _residual(layer: Dynamics, s: Tensor, u: Tensor, period: int) -> Tensor:

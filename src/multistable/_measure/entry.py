@@ -1,30 +1,60 @@
 """`measure`: how many attractors data can reach in a recurrent network."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from multistable._measure.constants import Input, check_input, constants
 from multistable._measure.results import Multistability
 from multistable._measure.score import score
 from multistable._measure.selection import select
-from multistable._utils.checks import check_int, check_positive
+from multistable._utils.checks import check_int, check_positive, check_tol
 from multistable._utils.randomness import as_generator
 
 __all__ = ["measure"]
+
+
+@overload
+def measure(
+    module: nn.Module,
+    inputs: Any,
+    *,
+    u: float | Literal["data"] | None = None,
+    horizon: int = 10_000,
+    tol: float = 1e-4,
+    n: int = 100,
+    layers: Sequence[str] | None = None,
+    generator: torch.Generator | int | None = None,
+) -> Multistability: ...
+
+
+@overload
+def measure(
+    module: nn.Module,
+    inputs: Any,
+    *,
+    u: Tensor,
+    horizon: int = 10_000,
+    tol: float = 1e-4,
+    n: int = 100,
+    layers: Sequence[str] | None = None,
+    generator: torch.Generator | int | None = None,
+) -> Any: ...
 
 
 def measure(
     module: nn.Module,
     inputs: Any,
     *,
+    u: Input = None,
     horizon: int = 10_000,
     tol: float = 1e-4,
     n: int = 100,
     layers: Sequence[str] | None = None,
     generator: torch.Generator | int | None = None,
-) -> Multistability:
+) -> Any:
     """Measure how many attractors the data can reach.
 
     Random prefixes of the sequences lead to reached states. From there a constant input u ~ N(0, I), the same for all,
@@ -43,8 +73,12 @@ def measure(
             arguments). For either also a map-style `Dataset` of single sequences, a `DataLoader` or other iterable of
             batches, or a function `(batch_size, generator) -> batch`. Of a tuple, such as (inputs, targets), the first
             element is taken.
+        u: the constant input. By default one drawn from N(0, I) for each recurrent module; 0 for none; `"data"` for one
+            drawn with the mean and the standard deviation of each feature that the module receives; or a tensor (I,),
+            or (K, I) for several one after the other, where I counts the features of all recurrent modules in order.
+            Under a given input, layers above the lowest one get none of their own when they are driven alone.
         horizon: steps under the constant input.
-        tol: states closer than this count as one.
+        tol: states closer than this count as one; no less than 16 times the resolution of the parameters' dtype.
         n: how many sequences to take; fewer if `inputs` holds fewer.
         layers: the names of the layers to look at, as `multistable.dynamics.dynamics` lists them; a name stands for all
             that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). The network is then made of the
@@ -53,7 +87,7 @@ def measure(
             with torch's initial seed.
 
     Returns:
-        The measure, its `trace` and the states.
+        The measure, its `trace` and the states, in the order of the sequences; a tuple of them for several inputs.
 
     Raises:
         TypeError: an argument has the wrong type, or the module's parameters are in half precision.
@@ -72,9 +106,14 @@ def measure(
     """
     horizon = check_int("horizon", horizon)
     n = check_int("n", n, at_least=2)
-    tol = check_positive("tol", tol)
+    check_positive("tol", tol)
     selection = select(module, layers)
+    check_input(u, selection.stacks)
     generator = as_generator(generator)
     with selection.opened(generator):
+        tol = check_tol("tol", tol, selection.dtype)
         drawn = selection.batches(inputs, n, generator, endless=False)
-        return score(selection, selection.reach(drawn, n, generator), horizon, tol, generator)
+        reached = selection.reach(drawn, n, generator)
+        held = constants(selection, u, reached, generator)
+        found = tuple(score(selection, reached.states, horizon, tol, one) for one in held)
+    return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,14 @@ from multistable.dynamics import Sequences, Stack, record
 from multistable.dynamics.calls import check_inputs, full_lengths
 
 __all__ = ["batches", "received"]
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A batch for a model that was made of some items of a data set, and their numbers, (B,)."""
+
+    batch: Any
+    numbers: Tensor
 
 
 def batches(
@@ -63,8 +72,7 @@ def batches(
     if isinstance(inputs, Tensor | PackedSequence | Mapping):
         return _repeat(lambda: read(inputs), endless)
     if isinstance(inputs, Dataset) and not isinstance(inputs, IterableDataset):
-        collate = read if stack is not None else lambda items: read(default_collate(items))
-        return _repeat(lambda: collate(_items(inputs, batch_size, generator)), endless)
+        return _repeat(lambda: _from_items(inputs, batch_size, generator, read, stack is not None), endless)
     if isinstance(inputs, Iterable):
         return (read(batch) for batch in _iterate(inputs, endless))
     if inspect.isgeneratorfunction(inputs):
@@ -87,6 +95,9 @@ def received(module: nn.Module, stacks: Sequence[Stack], batch: Any, generator: 
     if isinstance(batch, Sequences) and _itself(module, stacks) is not None:
         check_finite("inputs", batch.inputs)
         return [batch.detach()]
+    if isinstance(batch, _Chosen):
+        found = received(module, stacks, batch.batch, generator)
+        return [replace(one, numbers=batch.numbers) if len(one) == len(batch.numbers) else one for one in found]
     sequences = record(module, stacks, batch, generator)
     for stack, one in zip(stacks, sequences, strict=True):
         check_finite(f"what {stack.name!r} receives", one.inputs)
@@ -147,11 +158,15 @@ def _choose(count: int, size: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(count, generator=generator, device=generator.device)[:size].cpu()
 
 
-def _items(dataset: Any, size: int, generator: torch.Generator) -> list[Any]:
+def _from_items(
+    dataset: Any, size: int, generator: torch.Generator, read: Callable[[Any], Any], recurrent: bool
+) -> Sequences | _Chosen:
+    """A batch of items of a data set, for a recurrent module or for a model."""
     if len(dataset) == 0:
         raise ValueError("inputs must hold at least one sequence, got an empty data set")
-    chosen = _choose(len(dataset), size, generator).tolist()
-    return [_first(dataset[index]) for index in chosen]
+    numbers = _choose(len(dataset), size, generator)
+    items = [_first(dataset[index]) for index in numbers.tolist()]
+    return replace(read(items), numbers=numbers) if recurrent else _Chosen(read(default_collate(items)), numbers)
 
 
 def _repeat(draw: Callable[[], Any], endless: bool) -> Iterator[Any]:

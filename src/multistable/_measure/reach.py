@@ -1,6 +1,7 @@
 """States that data reach: sequences are cut to random prefixes and run."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -8,7 +9,30 @@ from torch import Tensor
 from multistable._utils.randomness import draw_seed
 from multistable.dynamics import Sequences, Stack
 
-__all__ = ["draw_prefixes", "reach", "reach_many"]
+__all__ = ["Reached", "draw_prefixes", "reach", "reach_many"]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """States that prefixes of sequences lead to.
+
+    Attributes:
+        states: in each stack, (n, S).
+        sequences: the numbers of the sequences, (n,), on the CPU.
+        prefixes: how many steps were taken of each, (n,), on the CPU.
+        moments: the mean and the standard deviation of each feature that each stack receives, (I,); those of the first
+            batch.
+    """
+
+    states: list[Tensor]
+    sequences: Tensor
+    prefixes: Tensor
+    moments: list[tuple[Tensor, Tensor]]
+
+    def rows(self, index: Tensor) -> "Reached":
+        """Those that `index` (k,) names."""
+        states = [of_stack[index.to(of_stack.device)] for of_stack in self.states]
+        return replace(self, states=states, sequences=self.sequences[index], prefixes=self.prefixes[index])
 
 
 def draw_prefixes(lengths: Tensor, max_prefix: int | None, generator: torch.Generator) -> Tensor:
@@ -24,7 +48,7 @@ def reach(
     count: int,
     max_prefix: int | None,
     generator: torch.Generator,
-) -> list[Tensor]:
+) -> Reached:
     """The states that random prefixes lead to, in each stack.
 
     Args:
@@ -35,10 +59,10 @@ def reach(
         generator: draws sequences and prefixes.
 
     Returns:
-        For each stack the states, (B, S).
+        The states; the numbers of sequences and the prefixes are those of the first stack.
     """
     seed = draw_seed(generator)
-    states = []
+    states, numbers, cuts = [], [], []
     for stack, received in zip(stacks, sequences, strict=True):
         # The same draws for every stack, so that rows which belong together stay together.
         own = torch.Generator().manual_seed(seed)
@@ -46,21 +70,37 @@ def reach(
             received = received.rows(torch.randperm(len(received), generator=own, device="cpu")[:count])
         prefixes = draw_prefixes(received.lengths, max_prefix, own)
         states.append(stack.reach(received.inputs, received.lengths, prefixes, received.state))
-    return states
+        numbers.append(torch.arange(len(received), device="cpu") if received.numbers is None else received.numbers)
+        cuts.append(prefixes)
+    return Reached(states, numbers[0], cuts[0], [_moments(received) for received in sequences])
+
+
+def _moments(received: Sequences) -> tuple[Tensor, Tensor]:
+    """The mean and the standard deviation of each feature, padding left out."""
+    inside = torch.arange(len(received.inputs), device="cpu")[:, None] < received.lengths
+    steps = received.inputs.detach()[inside.to(received.inputs.device)]
+    return steps.mean(0), steps.std(0, correction=0)
 
 
 def reach_many(
     stacks: Sequence[Stack], sequences: Iterator[Sequence[Sequences]], n: int, generator: torch.Generator
-) -> list[Tensor]:
-    """`n` reached states in each stack, from as many batches as it takes; fewer if the batches end before."""
-    reached: list[list[Tensor]] = []
+) -> Reached:
+    """`n` reached states in each stack, from as many batches as it takes; fewer if the batches end before.
+
+    They are in the order of the sequences; those of a batch are numbered from the end of the one before.
+    """
+    reached: list[Reached] = []
     count = 0
     for one in sequences:
-        reached.append(reach(stacks, one, n - count, None, generator))
-        count += min(len(states) for states in reached[-1])
+        found = reach(stacks, one, n - count, None, generator)
+        reached.append(replace(found, sequences=found.sequences + count if reached else found.sequences))
+        count += min(len(states) for states in found.states)
         if count >= n:
             break
     if count < 2:
         raise ValueError(f"inputs must hold at least two sequences to be told apart, got {count}")
-    states = [torch.cat(of_stack) for of_stack in zip(*reached, strict=True)]
-    return [of_stack[:count] for of_stack in states]
+    states = [torch.cat(of_stack)[:count] for of_stack in zip(*(one.states for one in reached), strict=True)]
+    numbers = torch.cat([one.sequences for one in reached])[:count]
+    prefixes = torch.cat([one.prefixes for one in reached])[:count]
+    whole = Reached(states, numbers, prefixes, reached[0].moments)
+    return whole.rows(numbers.argsort(stable=True))

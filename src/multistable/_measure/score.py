@@ -6,18 +6,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from multistable._measure.constants import Constants
 from multistable._measure.results import LayerMultistability, Multistability, Trace
 from multistable._measure.selection import Selection
 from multistable.dynamics import CHUNK, Dynamics, states_at
 from multistable.functional import vaa
 
-__all__ = ["draw_constant", "score"]
+__all__ = ["score"]
 
 
 @torch.no_grad()
-def score(
-    selection: Selection, reached: Sequence[Tensor], horizon: int, tol: float, generator: torch.Generator
-) -> Multistability:
+def score(selection: Selection, reached: Sequence[Tensor], horizon: int, tol: float, held: Constants) -> Multistability:
     """Hold constant inputs, starting from the reached states, and score where they lead.
 
     Args:
@@ -25,15 +24,14 @@ def score(
         reached: for each stack the states to start from, (n, S).
         horizon: steps under the constant input.
         tol: states closer than this count as one.
-        generator: draws the constant inputs.
+        held: the constant inputs.
 
     Raises:
         FloatingPointError: states grow beyond what the dtype can hold.
     """
     horizons = _log_spaced(horizon)
     walks = [
-        _walk(stack, start, draw_constant(stack, generator), horizons)
-        for stack, start in zip(selection.stacks, reached, strict=True)
+        _walk(stack, start, u, horizons) for stack, start, u in zip(selection.stacks, reached, held.stacks, strict=True)
     ]
     layers = []
     for stack, start, walk in zip(selection.stacks, reached, walks, strict=True):
@@ -44,7 +42,7 @@ def score(
                 # Alone under the same constant input, the lowest layer does what it does in the stack.
                 alone = [(stack.split(state)[k], stack.split(moved)[k]) for state, moved in walk]
             else:
-                alone = _walk(part, stack.split(start)[k], draw_constant(part, generator), horizons)
+                alone = _walk(part, stack.split(start)[k], held.alone[part], horizons)
             trace = _trace(part.name, horizons, alone, tol)
             layers.append(LayerMultistability(part.name, trace.vaa[-1], trace.residual[-1], trace))
     whole = [
@@ -63,13 +61,6 @@ def score(
         horizon=horizon,
         tol=tol,
     )
-
-
-def draw_constant(layer: Dynamics, generator: torch.Generator) -> Tensor:
-    """A constant input u ~ N(0, I) for a layer, (I,)."""
-    like = layer.parameters()[0]
-    drawn = torch.randn(layer.input_size, generator=generator, device=generator.device, dtype=torch.float64)
-    return drawn.to(like)
 
 
 def _log_spaced(horizon: int) -> list[int]:

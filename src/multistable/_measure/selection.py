@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from multistable._measure.inputs import batches, received
-from multistable._measure.reach import reach_many
+from multistable._measure.reach import Reached, reach_many
 from multistable._utils.restore import undisturbed
 from multistable.dynamics import Adapter, Dynamics, Sequences, Stack, recurrent_modules
 
@@ -29,6 +29,12 @@ class Selection:
     module: nn.Module
     stacks: list[Stack]
     layers: list[Dynamics]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The least exact dtype of the layers' parameters."""
+        dtypes = {parameter.dtype for part in self.layers for parameter in part.parameters()}
+        return max(dtypes, key=lambda dtype: torch.finfo(dtype).eps)
 
     def whole(self) -> "Selection":
         """The same with all layers of the modules that hold the chosen ones."""
@@ -70,8 +76,8 @@ class Selection:
         """What each of the recurrent modules receives when the module is given a batch."""
         return received(self.module, self.stacks, batch, generator)
 
-    def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> list[Tensor]:
-        """`n` states that prefixes of the sequences in batches lead to, in each stack, (n, S)."""
+    def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> Reached:
+        """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences."""
         return reach_many(self.stacks, (self.received(batch, generator) for batch in drawn), n, generator)
 
 

@@ -6,6 +6,8 @@ import numbers
 import torch
 from torch import Tensor
 
+_RESOLUTIONS = 16  # by which rounding may set states apart that are one
+
 
 def check_int(name: str, value: int, at_least: int = 1) -> int:
     """`value` as an int; raise unless it is an integer of at least `at_least`."""
@@ -20,6 +22,14 @@ def check_positive(name: str, value: float) -> float:
     """`value` as a float; raise unless it is a finite number above 0."""
     if not (math.isfinite(_as_number(name, value)) and value > 0):
         raise ValueError(f"{name} must be finite and above 0, got {value}")
+    return float(value)
+
+
+def check_tol(name: str, value: float, dtype: torch.dtype) -> float:
+    """`value` as a float; raise unless it is a finite distance that states of a dtype can be told apart at."""
+    least = _RESOLUTIONS * torch.finfo(dtype).eps
+    if check_positive(name, value) < least:
+        raise ValueError(f"{name} must be at least {least:.1e}, which is what {dtype} can tell apart, got {value}")
     return float(value)
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from multistable._measure.constants import draw_constant
 from multistable._measure.reach import reach
-from multistable._measure.score import draw_constant
 from multistable._measure.selection import Selection
 from multistable._warmup.contraction import excess_growth, growth_rate
 from multistable.dynamics import Dynamics, Sequences
@@ -56,7 +56,7 @@ class Descent:
         """
         # States that coincide after one step may have seen the same inputs: the next batch is run to the end.
         max_prefix = None if self.collapsed_in_a_row else self.max_prefix
-        reached = reach(self.selection.stacks, sequences, self.batch_size, max_prefix, self.generator)
+        reached = reach(self.selection.stacks, sequences, self.batch_size, max_prefix, self.generator).states
         starts = {
             part: start
             for stack, states in zip(self.selection.stacks, reached, strict=True)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from multistable._measure import Multistability
+from multistable._measure.constants import constants
 from multistable._measure.score import score
 from multistable._measure.selection import Selection, select
 from multistable._utils.checks import check_fraction, check_int, check_positive
@@ -134,7 +135,9 @@ def warmup(
         def measured() -> Multistability:
             """The measure on the same sequences, prefixes and constant inputs each time."""
             own = torch.Generator().manual_seed(probe_seed)
-            return score(selection.whole(), selection.reach(probe, _MEASURED, own), 10 * horizon, tol, own)
+            reached = selection.reach(probe, _MEASURED, own)
+            (held,) = constants(selection.whole(), None, reached, own)
+            return score(selection.whole(), reached.states, 10 * horizon, tol, held)
 
         before = measured()
         sequences = (selection.received(batch, generator) for batch in drawn)

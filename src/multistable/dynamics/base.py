@@ -55,6 +55,10 @@ class Dynamics(ABC):
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         """One step, (B, S), (B, I) -> (B, S), in plain tensor operations: works under `torch.func` and in float64."""
 
+    def jacobian(self, s: Tensor, u: Tensor) -> Tensor | None:
+        """The derivatives of `step` by the state, (B, S), (I,) -> (B, S, S), for a type that has a fast way to them."""
+        return None
+
     def output(self, s: Tensor) -> Tensor:
         """What the layer passes on in state `s`, (B, S) -> (B, O)."""
         return s[:, : self.output_size]

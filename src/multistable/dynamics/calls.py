@@ -1,6 +1,6 @@
 """The calls of a recurrent module, read as sequences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,29 +29,34 @@ class Sequences:
         inputs: (T, B, I); what lies behind a sequence's end is padding.
         lengths: the sequences' lengths, (B,), on the CPU.
         state: the flat state the module started from, (B, S); None for zeros.
+        numbers: the places of the sequences among those that they were chosen from, (B,); None where all were taken.
     """
 
     inputs: Tensor
     lengths: Tensor
     state: Tensor | None = None
+    numbers: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def clone(self) -> "Sequences":
         """The same in memory of its own."""
-        return Sequences(self.inputs.clone(), self.lengths, None if self.state is None else self.state.clone())
+        state = None if self.state is None else self.state.clone()
+        return replace(self, inputs=self.inputs.clone(), state=state)
 
     def detach(self) -> "Sequences":
         """The same without the graph that made it."""
-        return Sequences(self.inputs.detach(), self.lengths, None if self.state is None else self.state.detach())
+        state = None if self.state is None else self.state.detach()
+        return replace(self, inputs=self.inputs.detach(), state=state)
 
     def rows(self, index: Tensor) -> "Sequences":
         """The sequences that `index` (k,) names."""
         lengths = self.lengths[index]
         on_device = index.to(self.inputs.device)
         state = None if self.state is None else self.state[on_device]
-        return Sequences(self.inputs[: int(lengths.max()), on_device], lengths, state)
+        numbers = index.cpu() if self.numbers is None else self.numbers[index.cpu()]
+        return Sequences(self.inputs[: int(lengths.max()), on_device], lengths, state, numbers)
 
 
 def merge(calls: list[Sequences]) -> Sequences:

@@ -39,6 +39,8 @@ class CustomDynamics(Dynamics):
             raise TypeError(f"step of {kind} must return a tensor, got {type(new).__name__}")
         if new.shape != s.shape:
             raise ValueError(f"step of {kind} must return a state of shape {tuple(s.shape)}, got {tuple(new.shape)}")
+        if new.dtype != s.dtype:
+            raise TypeError(f"step of {kind} must return a state of dtype {s.dtype}, got {new.dtype}")
         return new
 
 

@@ -9,6 +9,7 @@ __all__ = ["jacobians"]
 
 # Entries of the Jacobians made at a time: the way back holds a few times as many.
 _ENTRIES_AT_A_TIME = 2**19
+_BESIDE = 1e-3  # how far from a state to look whether it matters
 
 
 def jacobians(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
@@ -38,13 +39,27 @@ def jacobians(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
     return made
 
 
+@torch.no_grad()
+def _check_forgets(layer: Dynamics, s: Tensor, u: Tensor, after: Tensor) -> None:
+    """Raise unless a step that autograd does not follow is the same from states beside these."""
+    beside = layer.step(s + _BESIDE * (1 + s.abs()), u[None])
+    if not torch.equal(beside, after):
+        raise TypeError(
+            f"step of {layer.name!r} must have a derivative by the state, got one that autograd can't follow"
+        )
+
+
 @torch.enable_grad()
 def _of_block(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
-    """One pass forward, and one back for all entries of s' together."""
+    """In the layer's own way, or by one pass forward, and one back for all entries of s' together."""
+    known = layer.jacobian(s, u)
+    if known is not None:
+        return known
     s = s.requires_grad_()
     after = layer.step(s, u[None])
     entries = torch.eye(s.shape[1], dtype=s.dtype, device=s.device)[:, None].expand(-1, len(s), -1)
-    if not after.requires_grad:  # a step that forgets its state
+    if not after.requires_grad:
+        _check_forgets(layer, s.detach(), u, after)
         return torch.zeros_like(entries).transpose(0, 1)
     (by_state,) = torch.autograd.grad(after, s, entries, is_grads_batched=True, materialize_grads=True)
     jacobian: Tensor = by_state.transpose(0, 1)

@@ -74,6 +74,9 @@ class Stack(Dynamics):
             states += afters
         return torch.cat(states, -1)
 
+    def jacobian(self, s: Tensor, u: Tensor) -> Tensor | None:
+        return self.parts[0].jacobian(s, u) if len(self.parts) == 1 else None
+
     def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         return self._climb(self._with_states(s), inputs, [])
 

@@ -31,6 +31,40 @@ class TorchDynamics(DirectionDynamics):
         with unflattened_weights_allowed(s):
             return self._kernel(u.new_zeros(steps, len(s), 1), s, held)
 
+    def step(self, s: Tensor, u: Tensor) -> Tensor:
+        w = self.weights()
+        return self._after(F.linear(s[:, : w.hh.shape[1]], w.hh, w.bias_hh), s, u)
+
+    def jacobian(self, s: Tensor, u: Tensor) -> Tensor | None:
+        """The derivatives of `step` by the state, (B, S, S), from its form; None where it has another.
+
+        Each unit sees the state of the others through W_hh alone, so that a row of the Jacobian is a sum of rows of
+        W_hh, and what the unit does with its own state.
+        """
+        w = self.weights()
+        if w.hr is not None:
+            return None
+        hidden, parts = w.hh.shape[1], self.state_size // w.hh.shape[1]
+        with torch.enable_grad():
+            s = s.detach().requires_grad_()
+            by_others = F.linear(s[:, :hidden], w.hh, w.bias_hh).detach().requires_grad_()
+            after = self._after(by_others, s, u.expand(len(s), -1)).unflatten(1, (parts, hidden))
+            slopes = [
+                torch.autograd.grad(one.sum(), (by_others, s), retain_graph=True, materialize_grads=True)
+                for one in after.unbind(1)
+            ]
+        jacobian = s.new_zeros(len(s), parts, hidden, parts, hidden)
+        for k, (through, own) in enumerate(slopes):
+            for slope, weight in zip(through.unflatten(1, (-1, hidden)).unbind(1), w.hh.split(hidden), strict=True):
+                jacobian[:, k, :, 0].addcmul_(slope[..., None], weight.detach())
+            for j, one in enumerate(own.unflatten(1, (parts, hidden)).unbind(1)):
+                jacobian[:, k, :, j].diagonal(dim1=1, dim2=2).add_(one)
+        return jacobian.flatten(3, 4).flatten(1, 2)
+
+    @abstractmethod
+    def _after(self, by_others: Tensor, s: Tensor, u: Tensor) -> Tensor:
+        """The next state, given W_hh h + b_hh, unit by unit."""
+
     @abstractmethod
     def _kernel(self, inputs: Tensor, s: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
         """torch's kernel for one layer, (T, B, I), (B, S) -> outputs (T, B, O), last state (B, S)."""
@@ -39,9 +73,9 @@ class TorchDynamics(DirectionDynamics):
 class RNNDynamics(TorchDynamics):
     """h' = tanh(W_ih u + b_ih + W_hh h + b_hh), or relu in place of tanh (`nn.RNN`, `nn.RNNCell`)."""
 
-    def step(self, s: Tensor, u: Tensor) -> Tensor:
+    def _after(self, by_others: Tensor, s: Tensor, u: Tensor) -> Tensor:
         w = self.weights()
-        drive = F.linear(u, w.ih, w.bias) + F.linear(s, w.hh, w.bias_hh)
+        drive = F.linear(u, w.ih, w.bias) + by_others
         return drive.tanh() if self.module.nonlinearity == "tanh" else drive.relu()
 
     def _kernel(self, inputs: Tensor, s: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
@@ -53,10 +87,10 @@ class RNNDynamics(TorchDynamics):
 class GRUDynamics(TorchDynamics):
     """h' = (1 - z) n + z h with n = tanh(W_in u + b_in + r (W_hn h + b_hn)) (`nn.GRU`, `nn.GRUCell`)."""
 
-    def step(self, s: Tensor, u: Tensor) -> Tensor:
+    def _after(self, by_others: Tensor, s: Tensor, u: Tensor) -> Tensor:
         w = self.weights()
         reset_u, update_u, new_u = F.linear(u, w.ih, w.bias).chunk(3, -1)
-        reset_s, update_s, new_s = F.linear(s, w.hh, w.bias_hh).chunk(3, -1)
+        reset_s, update_s, new_s = by_others.chunk(3, -1)
         reset, update = (reset_u + reset_s).sigmoid(), (update_u + update_s).sigmoid()
         new = (new_u + reset * new_s).tanh()
         return (1 - update) * new + update * s
@@ -81,10 +115,10 @@ class LSTMDynamics(TorchDynamics):
     def _state_size(self, weights: Weights) -> int:
         return weights.hh.shape[1] + weights.hh.shape[0] // 4
 
-    def step(self, s: Tensor, u: Tensor) -> Tensor:
+    def _after(self, by_others: Tensor, s: Tensor, u: Tensor) -> Tensor:
         w = self.weights()
-        h, c = s[:, : self.output_size], s[:, self.output_size :]
-        gates = F.linear(u, w.ih, w.bias) + F.linear(h, w.hh, w.bias_hh)
+        c = s[:, self.output_size :]
+        gates = F.linear(u, w.ih, w.bias) + by_others
         input_gate, forget_gate, cell, output_gate = gates.chunk(4, -1)
         c = forget_gate.sigmoid() * c + input_gate.sigmoid() * cell.tanh()
         h = output_gate.sigmoid() * c.tanh()

@@ -1,9 +1,11 @@
 """What the figures share."""
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "palette", "tidy"]
+__all__ = ["COLOURS", "DARK", "GREY", "figure_of", "palette", "panel_in", "tidy"]
 
+DARK = "#333333"
 GREY = "#7f7f7f"
 COLOURS = (
     "#0072b2",
@@ -19,6 +21,22 @@ def palette(count: int) -> list[str]:
     """Colours for lines, the first of them grey; they repeat where there are many."""
     colours = (GREY, *COLOURS)
     return [colours[place % len(colours)] for place in range(count)]
+
+
+def panel_in(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """The panel to draw in and its figure: that of `ax`, or a new one of a size in inches."""
+    if ax is None:
+        figure = Figure(figsize=size, layout="constrained")
+        return figure, figure.subplots()
+    return figure_of(ax), ax
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The whole figure that a panel is in."""
+    around = ax.figure
+    while not isinstance(around, Figure):  # figures can be parts of others
+        around = around.figure
+    return around
 
 
 def tidy(*panels: Axes) -> None:
