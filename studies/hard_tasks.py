@@ -1,6 +1,6 @@
 """Denoising and digits row by row, with ordinary and with hard gates: trained on 200 steps at most, asked at 100,000.
 
-All networks are warmed up: from chrono gates, denoising is not learned in as many steps.
+All networks are warmed up.
 
 Run: python studies/hard_tasks.py
 """

@@ -17,6 +17,7 @@ Curve = dict[int, list[float]]
 HARD = "#0072b2"
 OURS: dict[str, tuple[str, tuple[str, str], dict[str, Any]]] = {
     "GRU, hard gates": ("gru", ("chrono", "margin"), {"color": HARD, "linewidth": 2.8, "zorder": 5}),
+    "GRU, warmup and hard gates": ("gru", ("warmup", "hard"), {"color": "#004c7a", "linewidth": 2.8, "zorder": 6}),
     "LSTM, hard gates": ("lstm", ("chrono", "hard"), {"color": "#d55e00", "linewidth": 2.8, "zorder": 5}),
     "GRU, warmup": ("gru", ("warmup", "soft"), {"color": HARD, "linestyle": "--"}),
     "GRU, chrono": ("gru", ("chrono", "soft"), {"color": HARD, "linestyle": ":"}),
