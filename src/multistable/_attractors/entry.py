@@ -7,12 +7,12 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor, nn
 
-from multistable._attractors.asked import Question, check_states, given, questions
+from multistable._attractors.asked import Question, check_states, questions, starts_of
 from multistable._attractors.kinds import Kind
-from multistable._attractors.newton import orbit
 from multistable._attractors.rest import held_at_rest
 from multistable._attractors.results import Attractors
 from multistable._attractors.search import SHORTEST_HORIZON, Outcome, Search
+from multistable._attractors.steps import orbit
 from multistable._attractors.summary import summarise
 from multistable._measure import Trace
 from multistable._measure.constants import Input, check_input
@@ -142,16 +142,10 @@ def attractors(
     tol = check_tol("tol", tol, torch.float64)
     selection = select(module, layers)
     check_input(u, selection.stacks)
-    check_states(inputs, states, selection.stacks)
-    if states is not None and isinstance(u, str):
-        raise ValueError("u must be a tensor, 0 or None where states are given, got 'data': there are no data")
+    check_states(inputs, states, u, selection.stacks)
     generator = as_generator(generator)
     with selection.opened(generator):
-        if states is None:
-            drawn = selection.batches(inputs, n, generator, endless=False)
-            reached = selection.reach(drawn, n, generator)
-        else:
-            reached = given(states, selection.stacks)
+        reached = starts_of(selection, inputs, states, n, generator)
         found = tuple(_answer(one, reached, horizon, tol) for one in questions(selection, u, reached, generator))
     return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor, nn
 
-from multistable._attractors.asked import Question, check_states, given, questions
+from multistable._attractors.asked import Question, check_states, questions, starts_of
 from multistable._attractors.basin import bounding, sides
 from multistable._attractors.descent import descend
 from multistable._attractors.fixed_points_results import FixedPoints
@@ -14,6 +14,7 @@ from multistable._attractors.grouping import first_of_groups
 from multistable._attractors.newton import newton
 from multistable._attractors.roots import SAME
 from multistable._attractors.spectrum import STABLE
+from multistable._attractors.steps import moved, once
 from multistable._measure.constants import Input, check_input
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int
@@ -23,7 +24,7 @@ from multistable.dynamics import Dynamics, jacobians
 __all__ = ["fixed_points"]
 
 _ALONG = (0, 1, 3, 10, 30, 100)  # steps from the states that are given, after which starts are taken
-_SPREAD, _LEAST_SPREAD = 1.0, 0.1  # of the noise: in standard deviations of the states, and added
+_LEAST_SPREAD = 0.1  # of the noise, beside a standard deviation of the states
 _BETWEEN, _BETWEEN_NOISE = 4, 0.1  # states that are mixed, and how much of the noise is added: saddles lie between
 _FAR = 100.0  # how far beyond the states that were given, in the largest entry, is out of reach
 _APART = 1e-3  # slow points closer than this are one
@@ -116,16 +117,10 @@ def fixed_points(
     starts = check_int("starts", starts)
     selection = select(module, layers)
     check_input(u, selection.stacks)
-    check_states(inputs, states, selection.stacks)
-    if states is not None and isinstance(u, str):
-        raise ValueError("u must be a tensor, 0 or None where states are given, got 'data': there are no data")
+    check_states(inputs, states, u, selection.stacks)
     generator = as_generator(generator)
     with selection.opened(generator):
-        if states is None:
-            drawn = selection.batches(inputs, n, generator, endless=False)
-            reached = selection.reach(drawn, n, generator)
-        else:
-            reached = given(states, selection.stacks)
+        reached = starts_of(selection, inputs, states, n, generator)
         asked = questions(selection, u, reached, generator)
         found = tuple(_look_at(one, starts, generator) for one in asked)
     return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]
@@ -174,7 +169,7 @@ def _starts(layer: Dynamics, s: Tensor, u: Tensor, count: int, generator: torch.
     noise = torch.randn(count, pool.shape[1], generator=generator, device=generator.device, dtype=torch.float64)
     noise[::4] = 0
     noise[1::2] *= _BETWEEN_NOISE
-    width = _SPREAD * pool.std(0, correction=0) + _LEAST_SPREAD
+    width = pool.std(0, correction=0) + _LEAST_SPREAD
     return states + width * noise.to(pool)
 
 
@@ -184,7 +179,7 @@ def _described(
     """What is known of the points, those with the fewest unstable directions first."""
     judged = jacobians(layer, points, u)
     for row, point in enumerate(points):
-        beside = sides(lambda s: layer.step(s, u.expand(len(s), -1)), point)
+        beside = sides(lambda s: once(layer, s, u), point)
         if beside is not None:
             judged[row] = bounding(judged[row], jacobians(layer, beside, u))
     values, vectors = torch.linalg.eig(judged)
@@ -194,7 +189,7 @@ def _described(
     unstable = (values.abs() > 2 - STABLE).sum(1)
     order = torch.stack([unstable.double(), values.abs().amax(1)]).T if len(points) else points
     place = sorted(range(len(points)), key=lambda k: tuple(order[k].tolist()))
-    residuals = (layer.step(points, u.expand(len(points), -1)) - points).abs()
+    residuals = moved(layer, points, u).abs()
     return FixedPoints(
         points=points[place],
         unstable=unstable[place],
