@@ -206,7 +206,7 @@ def cases(cell: str) -> list[Row]:
         for seed in range(10 if (cell, start, gates) in LASTING else 3)
     ]
     sign = {"cell": cell, "task": "sign", "start": "warmup" if cell == "gru" else "chrono", "gates": "hard"}
-    return copy + [sign | {"seed": seed} for seed in range(10 if cell in ("gru", "lstm") else 0)]
+    return copy + [sign | {"seed": seed} for seed in range({"gru": 10, "lstm": 3}.get(cell, 0))]
 
 
 if __name__ == "__main__":
