@@ -14,6 +14,7 @@ Examples:
 
 from multistable.init.bistable import bistable_
 from multistable.init.chrono import chrono_
+from multistable.init.critical import critical_
 from multistable.init.forget_bias import forget_bias_
 from multistable.init.identity import identity_
 from multistable.init.orthogonal import orthogonal_
@@ -24,6 +25,7 @@ from multistable.init.uniform_gates import uniform_gates_
 __all__ = [
     "bistable_",
     "chrono_",
+    "critical_",
     "forget_bias_",
     "identity_",
     "orthogonal_",

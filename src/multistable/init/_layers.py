@@ -9,7 +9,17 @@ import multistable.nn
 from multistable.nn import DoubleLayer
 from multistable.nn._directions import Direction, directions_of
 
-__all__ = ["GRU", "LSTM", "RNN", "Module", "find_layers", "with_biases", "with_nonlinearity", "zero"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Module",
+    "find_layers",
+    "with_biases",
+    "with_nonlinearity",
+    "without_projection",
+    "zero",
+]
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -53,6 +63,14 @@ def with_nonlinearity(function: str, layers: list[Direction], nonlinearity: str)
         if given != nonlinearity:
             kind = type(layer.module).__name__
             raise TypeError(f"{function} takes {kind} with nonlinearity={nonlinearity!r}, got {given!r}")
+
+
+def without_projection(function: str, layers: list[Direction]) -> None:
+    """Raise if the states of a layer are projected, which mixes its units."""
+    for layer in layers:
+        size = getattr(layer.module, "proj_size", 0)
+        if size != 0:
+            raise ValueError(f"{function} needs states that are not projected, got LSTM with proj_size={size}")
 
 
 def zero(tensors: Iterable[Tensor]) -> None:

@@ -6,7 +6,16 @@ from typing import NamedTuple
 from torch import nn
 
 from multistable._utils.checks import check_fraction, check_positive
-from multistable.init._layers import GRU, LSTM, RNN, Module, find_layers, with_biases, with_nonlinearity
+from multistable.init._layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Module,
+    find_layers,
+    with_biases,
+    with_nonlinearity,
+    without_projection,
+)
 from multistable.nn import MGU
 from multistable.nn._directions import Direction
 
@@ -95,8 +104,8 @@ def bistable_(
     layers = find_layers("bistable_", module, (*RNN, *GRU, *LSTM, MGU))
     with_nonlinearity("bistable_", [layer for layer in layers if isinstance(layer.module, RNN)], "tanh")
     with_biases("bistable_", [layer for layer in layers if not isinstance(layer.module, RNN)])
+    without_projection("bistable_", layers)
     for layer in layers:
-        _check_projection(layer)
         _check_gain(gain, layer)
         if time_constant is not None and _cell(layer).keeps is None:
             raise TypeError(f"time_constant is that of a GRU or an LSTM, got {type(layer.module).__name__}")
@@ -106,12 +115,6 @@ def bistable_(
         if time_constant is not None:
             _set_time_constant(layer, time_constant, units)
     return module
-
-
-def _check_projection(layer: Direction) -> None:
-    size = getattr(layer.module, "proj_size", 0)
-    if size != 0:
-        raise ValueError(f"bistable_ needs states that are not projected, got LSTM with proj_size={size}")
 
 
 def _check_gain(gain: float, layer: Direction) -> None:
