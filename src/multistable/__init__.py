@@ -15,6 +15,7 @@ from multistable import init, nn
 from multistable._attractors import Attractor, Attractors, FixedPoints, attractors, fixed_points
 from multistable._held import Held, held, margin_loss
 from multistable._measure import Multistability, measure
+from multistable._pretrain import PretrainResult, pretrain
 from multistable._warmup import WarmupResult, warmup
 from multistable.functional import vaa, vaa_star
 
@@ -24,6 +25,7 @@ __all__ = [
     "FixedPoints",
     "Held",
     "Multistability",
+    "PretrainResult",
     "WarmupResult",
     "attractors",
     "fixed_points",
@@ -32,6 +34,7 @@ __all__ = [
     "margin_loss",
     "measure",
     "nn",
+    "pretrain",
     "vaa",
     "vaa_star",
     "warmup",

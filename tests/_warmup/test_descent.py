@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from multistable import warmup
 from multistable._measure import Multistability, measure
+from multistable._measure.selection import trainable
 from multistable._warmup import WarmupHistory
 from multistable._warmup.contraction import growth_rate
-from multistable._warmup.descent import _hold_apart, trainable
+from multistable._warmup.descent import _hold_apart
 from multistable._warmup.entry import _conclude
 from multistable.dynamics import dynamics, stacks
 

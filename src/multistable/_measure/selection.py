@@ -13,7 +13,7 @@ from multistable._measure.reach import Reached, reach_many
 from multistable._utils.restore import undisturbed
 from multistable.dynamics import Adapter, Dynamics, Sequences, Stack, recurrent_modules
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "select", "select_to_change", "trainable"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,31 @@ def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
             raise ValueError(f"layers must name recurrent layers ({known}), got {name!r}")
     chosen = [part for part in parts if any(_lies_under(part.name, name) for name in names)]
     return Selection(module, stacks, []).only(chosen)
+
+
+def select_to_change(module: nn.Module, layers: Sequence[str] | None, doing: str) -> Selection:
+    """The layers that are named, or all that are meant to be warm, that have a parameter to change.
+
+    Args:
+        module: the module.
+        layers: as `select` takes them.
+        doing: what is done to them, for the error message.
+
+    Raises:
+        TypeError, ValueError: as `select`; all of the layers are frozen.
+    """
+    selection = select(module, layers)
+    meant = [layer for layer in selection.layers if layers is not None or layer.warm]
+    chosen = [layer for layer in meant if any(parameter.requires_grad for parameter in layer.parameters())]
+    if not chosen:
+        raise ValueError(f"a layer to {doing} must have a parameter that requires a gradient, got all of them frozen")
+    return selection.only(chosen)
+
+
+def trainable(layers: Sequence[Dynamics]) -> list[nn.Parameter]:
+    """The parameters of `layers` that require a gradient, each once."""
+    unique = {id(one): one for layer in layers for one in layer.parameters() if one.requires_grad}
+    return list(unique.values())
 
 
 def _known(found: Iterable[tuple[str, nn.Module, Adapter]]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from multistable._warmup.contraction import excess_growth, growth_rate
 from multistable.dynamics import Dynamics, Sequences
 from multistable.functional import vaa_star
 
-__all__ = ["Descent", "StepRecord", "trainable"]
+__all__ = ["Descent", "StepRecord"]
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,3 @@ def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -
         if steps == 1 or not coincide:
             return _Held(value, states, steps)
         steps //= 2
-
-
-def trainable(layers: Sequence[Dynamics]) -> list[nn.Parameter]:
-    """The parameters of `layers` that require a gradient, each once."""
-    unique = {id(one): one for layer in layers for one in layer.parameters() if one.requires_grad}
-    return list(unique.values())

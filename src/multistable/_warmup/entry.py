@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from multistable._measure import Multistability
-from multistable._measure.constants import constants
-from multistable._measure.score import score
-from multistable._measure.selection import Selection, select
+from multistable._measure.probe import probe
+from multistable._measure.selection import select_to_change, trainable
 from multistable._utils.checks import check_fraction, check_int, check_positive
 from multistable._utils.progress import progress_bar
-from multistable._utils.randomness import as_generator, draw_seed
+from multistable._utils.randomness import as_generator
 from multistable._utils.restore import kept_on_failure
-from multistable._warmup.descent import Descent, StepRecord, trainable
+from multistable._warmup.descent import Descent, StepRecord
 from multistable._warmup.results import Status, WarmupHistory, WarmupResult
 from multistable.dynamics import Dynamics, Sequences
 
@@ -24,7 +23,6 @@ __all__ = ["warmup"]
 
 Objective = Literal["vaa_star", "contraction"]
 
-_MEASURED = 100  # states in the measure before and after: VAA 0.01 is one attractor
 _REACHED = 0.9  # the share of the target to come to: VAA* varies by some hundredths from draw to draw
 _PATIENCE = 10  # steps in a row without any gradient after which more of the same are of no use
 
@@ -119,26 +117,16 @@ def warmup(
     lr, tol = check_positive("lr", lr), check_positive("tol", tol)
     target = check_fraction("target", target)
     max_prefix = None if max_prefix is None else check_int("max_prefix", max_prefix)
-    selection = _to_warm_up(module, layers)
+    selection = select_to_change(module, layers, "warm up")
     parameters = trainable(selection.layers)
     generator = as_generator(generator)
     numbers = progress_bar(steps, "multistability warmup", progress)
 
     with selection.opened(generator), kept_on_failure(parameters):
         drawn = selection.batches(inputs, batch_size, generator, endless=True)
-        # An iterator is gone through once: what is measured on is taken from its beginning.
-        once = isinstance(inputs, Iterator)
-        measured_on = drawn if once else selection.batches(inputs, _MEASURED, generator, endless=False)
-        probe = list(islice(measured_on, -(-_MEASURED // batch_size)))
-        probe_seed = draw_seed(generator)
-
-        def measured() -> Multistability:
-            """The measure on the same sequences, prefixes and constant inputs each time."""
-            own = torch.Generator().manual_seed(probe_seed)
-            reached = selection.reach(probe, _MEASURED, own)
-            (held,) = constants(selection.whole(), None, reached, own)
-            return score(selection.whole(), reached.states, 10 * horizon, tol, held)
-
+        measured = probe(
+            selection, inputs, drawn, batch_size=batch_size, horizon=10 * horizon, tol=tol, generator=generator
+        )
         before = measured()
         sequences = (selection.received(batch, generator) for batch in drawn)
         descent = Descent(
@@ -160,16 +148,6 @@ def warmup(
     history = _history(selection.layers, records)
     status, message = _conclude(before, after, history, target)
     return WarmupResult(status, message, before, after, history, seconds)
-
-
-def _to_warm_up(module: nn.Module, layers: Sequence[str] | None) -> Selection:
-    """The layers that are named, or all that are meant to be warm, that have a parameter to change."""
-    selection = select(module, layers)
-    meant = [layer for layer in selection.layers if layers is not None or layer.warm]
-    chosen = [layer for layer in meant if any(parameter.requires_grad for parameter in layer.parameters())]
-    if not chosen:
-        raise ValueError("a layer to warm up must have a parameter that requires a gradient, got all of them frozen")
-    return selection.only(chosen)
 
 
 def _next(sequences: Iterator[list[Sequences]], step: int, steps: int) -> list[Sequences]:

@@ -11,6 +11,7 @@ Examples:
 """
 
 from multistable.tasks._copy_first_input import CopyFirstInput, copy_first_input, copy_first_input_stream
+from multistable.tasks._curriculum import Curriculum
 from multistable.tasks._denoising import Denoising, denoising, denoising_stream
 from multistable.tasks._flip_flop import FlipFlop, flip_flop, flip_flop_stream
 from multistable.tasks._images import Images, PermutedPixels, PermutedRows, Pixels, images
@@ -21,6 +22,7 @@ from multistable.tasks.task import Score, Supervised, Task
 __all__ = [
     "TASKS",
     "CopyFirstInput",
+    "Curriculum",
     "Denoising",
     "FlipFlop",
     "Images",
