@@ -62,7 +62,7 @@ def test_one_stable_equilibrium_below_and_a_pair_above(kind: Callable[..., Any])
     above = init.critical_(kind(1, H, dtype=torch.float64), 1.05, generator=1)
     reached = attractors(above, states=states, u=0, generator=0)
     stable = torch.stack([one.state for one in reached.attractors])
-    assert reached.certified == 1 and stable.abs().amax(1).min() > 1e-2
+    assert reached.shares["equilibrium"] == 1 and stable.abs().amax(1).min() > 1e-2
     # h and -h are equilibria together; of units that see only themselves, all sign patterns are.
     assert len(stable) == reached.count == (2**H if kind in (BRC, NBRC) else 2)
     assert torch.cdist(stable, -stable).amin(1).max() < 1e-6
