@@ -1,0 +1,113 @@
+"""What starts are worth: learning at equal cost, in which the time that a start takes counts.
+
+Costs are seconds of the processor, so that others on the same machine are of no account.
+
+Run: python studies/starts_learning.py [TASK ...]
+"""
+
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from hard_tasks import digits, loss_of, padded
+from rows import Row, complete
+from starts import HIDDEN, STARTS, started
+from torch import Tensor, nn
+
+from multistable import measure
+from multistable.tasks import copy_first_input, denoising
+
+TASKS = ("copy", "rows", "denoising")
+BUDGET, LOOKS, SEEDS = 40.0, 4, 3  # seconds for start and training together; in how many equal parts it is tested
+LAYERS, BATCH, LR, CLIP, TESTED = 1, 32, 2e-3, 1.0, 500
+LENGTH, FORGETTING, BLANK = 100, 60, 100  # of copy first input and denoising, of the latter, and after the digits
+N, HORIZON = 64, 2_000  # of VAA
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Network(nn.Module):
+    """A recurrent network that answers at its last steps."""
+
+    def __init__(self, rnn: nn.Module, task: str) -> None:
+        super().__init__()
+        self.rnn = rnn
+        self.asked = 5 if task == "denoising" else 1
+        self.head = nn.Linear(HIDDEN, 10 if task == "rows" else 1)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(T, B, I) -> (B, asked, outputs)."""
+        outputs, _ = self.rnn(inputs)
+        answers: Tensor = self.head(outputs[-self.asked :]).transpose(0, 1)
+        return answers
+
+
+def batch(task: str, count: int, generator: torch.Generator, testing: bool = False) -> Batch:
+    """Sequences (T, B, I) and targets (B, asked, outputs), or classes (B, 1); all test images there are, in testing."""
+    if task == "rows":
+        rows, classes = digits()[1 if testing else 0]
+        which = torch.arange(len(rows)) if testing else torch.randint(len(rows), (count,), generator=generator)
+        return padded(rows[which], classes[which], BLANK)
+    if task == "copy":
+        inputs, targets = copy_first_input(LENGTH, count, generator=generator).tensors
+        return inputs.transpose(0, 1), targets[:, None]
+    inputs, targets = denoising(LENGTH, count, forgetting=FORGETTING, generator=generator).tensors
+    return inputs.transpose(0, 1), targets
+
+
+@torch.no_grad()
+def score(network: Network, test: Batch) -> float:
+    """The squared error, or the share of images whose class is right."""
+    answers, targets = network(test[0]), test[1]
+    right = F.mse_loss(answers, targets) if targets.is_floating_point() else (answers.argmax(-1) == targets).float()
+    return float(f"{right.mean().item():.4g}")
+
+
+def learnt(task: str, cell: str, start: str, seed: int) -> Row:
+    """How well a network does after each part of the budget; None where the start itself took longer."""
+    inputs, _ = batch(task, 1000, torch.Generator().manual_seed(7000 + seed))
+    test = batch(task, TESTED, torch.Generator().manual_seed(2000 + seed), testing=True)
+    rnn, cost = started(cell, start, inputs, seed, LAYERS)
+    vaa = measure(rnn, inputs, n=N, horizon=HORIZON, generator=seed).vaa
+    torch.manual_seed(seed)
+    network = Network(rnn, task)
+    optimizer = torch.optim.Adam(network.parameters(), lr=LR)
+    generator = torch.Generator().manual_seed(1000 + seed)
+    spent, steps = cost, 0
+    scores: list[float | None] = []
+    for until in (BUDGET * part / LOOKS for part in range(1, LOOKS + 1)):
+        in_time = spent < until
+        while spent < until:
+            began = time.process_time()
+            sequences, targets = batch(task, BATCH, generator)
+            loss = loss_of(network(sequences), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+            optimizer.step()
+            spent += time.process_time() - began
+            steps += 1
+        scores.append(score(network, test) if in_time else None)
+    return {
+        "vaa before training": round(vaa, 4),
+        "seconds of the start": round(cost, 2),
+        "steps": steps,
+        "test": scores,
+    }
+
+
+def cases(task: str) -> list[Row]:
+    """Every start of every cell, seed by seed."""
+    return [
+        {"task": task, "cell": cell, "start": name, "seed": seed}
+        for seed in range(SEEDS)
+        for name, start in STARTS.items()
+        for cell in start.cells
+    ]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for chosen in sys.argv[1:] or TASKS:
+        complete(f"starts_learning_{chosen}", cases(chosen), learnt)
