@@ -19,7 +19,7 @@ from multistable import measure
 from multistable.tasks import copy_first_input, denoising
 
 TASKS = ("copy", "rows", "denoising")
-BUDGET, LOOKS, SEEDS = 40.0, 4, 3  # seconds for start and training together; in how many equal parts it is tested
+BUDGET, LOOKS, SEEDS = 20.0, 4, 3  # seconds for start and training together; in how many equal parts it is tested
 LAYERS, BATCH, LR, CLIP, TESTED = 1, 32, 2e-3, 1.0, 500
 LENGTH, FORGETTING, BLANK = 100, 60, 100  # of copy first input and denoising, of the latter, and after the digits
 N, HORIZON = 64, 2_000  # of VAA

@@ -132,13 +132,26 @@ def test_an_interrupt_restores_the_weights() -> None:
     assert all(parameter.grad is None for parameter in module.parameters())
 
 
-def test_a_failure_in_an_upper_layer_restores_the_lower_one() -> None:
-    """All that the lower layer passes on is zero as its units are more than the components of silence."""
-    module = here(nn.RNN(1, 4, 2))
+class Deaf(nn.Module):
+    """Two recurrent layers, of which the second hears nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.RNN(1, 4), nn.RNN(1, 4)
+
+    def forward(self, inputs: Tensor) -> None:
+        self.first(inputs)
+        self.second(torch.full_like(inputs, 3.7))
+
+
+def test_a_failure_after_the_first_layer_restores_it() -> None:
+    module = here(Deaf())
     before = snapshot(module)
     with pytest.raises(ValueError, match="linear_autoencoder needs inputs that differ from each other, got all the"):
-        pretrain(module, here(torch.full((5, 8, 1), 3.7)), objective="linear_autoencoder", generator=0)
+        pretrain(module, randn(5, 8, 1), objective="linear_autoencoder", generator=0)
     assert not changed(module, before)
+    pretrain(module, randn(5, 8, 1), objective="linear_autoencoder", layers=["first"], generator=0)
+    assert changed(module, before) == {name for name in before if name.startswith("first")}
 
 
 def test_a_loss_that_is_not_finite() -> None:
