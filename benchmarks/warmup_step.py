@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from multistable import vaa_star, warmup
 from multistable._measure.constants import draw_constant
 from multistable._measure.reach import draw_prefixes
-from multistable._measure.selection import select
-from multistable._warmup.descent import Descent, trainable
+from multistable._measure.selection import select, trainable
+from multistable._warmup.descent import Descent
 from multistable.dynamics import Sequences, Stack, dynamics, stacks
 from multistable.dynamics.calls import full_lengths
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from multistable import attractors, fixed_points, init
 from multistable.dynamics import dynamics
-from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer, set_hardness
 
 KINDS: list[Callable[..., Any]] = [nn.RNN, nn.GRU, nn.LSTM, MGU, BRC, NBRC, GRU, LSTM]
 GATED = KINDS[1:]
@@ -55,7 +55,7 @@ def test_the_weights_that_theory_has_for_gates_without_bias(kind: Callable[..., 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_stable_equilibrium_below_and_a_pair_above(kind: Callable[..., Any]) -> None:
     signs = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=torch.float64)] * H)
-    states = torch.cat([signs, 2 * signs], 1) if issubclass(kind, nn.LSTM | LSTM) else signs
+    states = torch.cat([signs, 2 * signs], 1) if kind in (nn.LSTM, LSTM) else signs
     below = init.critical_(kind(1, H, dtype=torch.float64), 0.95, generator=1)
     found = fixed_points(below, states=states, u=0, generator=0)
     assert found.count == 1 and found.stable.all() and found.points.abs().max() < 1e-9
@@ -86,8 +86,7 @@ def test_units_that_are_held_whatever_the_weights(module: Callable[[], nn.Module
 
 def test_a_refusal_changes_no_part() -> None:
     double = DoubleLayer(GRU, 1, 2 * H)
-    init.chrono_(double.second[0], 1000, generator=0)
-    double.second[0].hardness.fill_(1.0)  # type: ignore[operator, union-attr]
+    set_hardness(init.chrono_(double.second[0], 1000, generator=0), 1.0)
     before = [parameter.detach().clone() for parameter in double.parameters()]
     with pytest.raises(ValueError, match="critical_ takes layers that hold no unit at rest"):
         init.critical_(double)

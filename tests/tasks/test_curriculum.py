@@ -52,6 +52,6 @@ def test_bare_tensors_with_time_first_and_sequences_shorter_than_the_shortest() 
     ([], {}, ValueError, "batches must hold at least one batch, got none"),
     ([("a", 1)], {}, TypeError, "batches must hold tensors of sequences, got str"),
 ])  # fmt: skip
-def test_what_it_refuses(batches: Any, arguments: dict[str, int], error: type[Exception], message: str) -> None:
+def test_what_it_refuses(batches: Any, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        next(iter(Curriculum(batches, **{"steps": 5, **arguments})))
+        next(iter(Curriculum(batches, **({"steps": 5} | arguments))))
