@@ -14,11 +14,13 @@ from hard_tasks import digits, loss_of, padded
 from rows import Row, complete
 from starts import HIDDEN, STARTS, started
 from torch import Tensor, nn
+from ucr import SETS, ucr
 
 from multistable import measure
 from multistable.tasks import copy_first_input, denoising
 
-TASKS = ("copy", "rows", "denoising")
+DRAWN = ("copy", "denoising")
+TASKS = (*DRAWN, "rows", *SETS)
 BUDGET, LOOKS, SEEDS = 20.0, 4, 3  # seconds for start and training together; in how many equal parts it is tested
 LAYERS, BATCH, LR, CLIP, TESTED = 1, 32, 2e-3, 1.0, 500
 LENGTH, FORGETTING, BLANK = 100, 60, 100  # of copy first input and denoising, of the latter, and after the digits
@@ -30,11 +32,11 @@ Batch = tuple[Tensor, Tensor]
 class Network(nn.Module):
     """A recurrent network that answers at its last steps."""
 
-    def __init__(self, rnn: nn.Module, task: str) -> None:
+    def __init__(self, rnn: nn.Module, outputs: int, asked: int) -> None:
         super().__init__()
         self.rnn = rnn
-        self.asked = 5 if task == "denoising" else 1
-        self.head = nn.Linear(HIDDEN, 10 if task == "rows" else 1)
+        self.asked = asked
+        self.head = nn.Linear(HIDDEN, outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(T, B, I) -> (B, asked, outputs)."""
@@ -43,12 +45,8 @@ class Network(nn.Module):
         return answers
 
 
-def batch(task: str, count: int, generator: torch.Generator, testing: bool = False) -> Batch:
-    """Sequences (T, B, I) and targets (B, asked, outputs), or classes (B, 1); all test images there are, in testing."""
-    if task == "rows":
-        rows, classes = digits()[1 if testing else 0]
-        which = torch.arange(len(rows)) if testing else torch.randint(len(rows), (count,), generator=generator)
-        return padded(rows[which], classes[which], BLANK)
+def drawn(task: str, count: int, generator: torch.Generator) -> Batch:
+    """New sequences (T, B, I) and targets (B, asked, 1)."""
     if task == "copy":
         inputs, targets = copy_first_input(LENGTH, count, generator=generator).tensors
         return inputs.transpose(0, 1), targets[:, None]
@@ -56,9 +54,15 @@ def batch(task: str, count: int, generator: torch.Generator, testing: bool = Fal
     return inputs.transpose(0, 1), targets
 
 
+def recorded(task: str, testing: bool = False) -> Batch:
+    """All sequences (T, B, I) and classes (B, 1) of a data set to train or to test with."""
+    rows, classes = (digits() if task == "rows" else ucr(task))[testing]
+    return padded(rows, classes, BLANK) if task == "rows" else (rows.transpose(0, 1), classes[:, None])
+
+
 @torch.no_grad()
 def score(network: Network, test: Batch) -> float:
-    """The squared error, or the share of images whose class is right."""
+    """The squared error, or the share of sequences whose class is right."""
     answers, targets = network(test[0]), test[1]
     right = F.mse_loss(answers, targets) if targets.is_floating_point() else (answers.argmax(-1) == targets).float()
     return float(f"{right.mean().item():.4g}")
@@ -66,12 +70,18 @@ def score(network: Network, test: Batch) -> float:
 
 def learnt(task: str, cell: str, start: str, seed: int) -> Row:
     """How well a network does after each part of the budget; None where the start itself took longer."""
-    inputs, _ = batch(task, 1000, torch.Generator().manual_seed(7000 + seed))
-    test = batch(task, TESTED, torch.Generator().manual_seed(2000 + seed), testing=True)
+    if task in DRAWN:
+        inputs, known = drawn(task, 1000, torch.Generator().manual_seed(7000 + seed))
+        test = drawn(task, TESTED, torch.Generator().manual_seed(2000 + seed))
+        outputs = 1
+    else:
+        inputs, known = recorded(task)
+        test = recorded(task, testing=True)
+        outputs = int(known.max()) + 1
     rnn, cost = started(cell, start, inputs, seed, LAYERS)
     vaa = measure(rnn, inputs, n=N, horizon=HORIZON, generator=seed).vaa
     torch.manual_seed(seed)
-    network = Network(rnn, task)
+    network = Network(rnn, outputs, known.shape[1])
     optimizer = torch.optim.Adam(network.parameters(), lr=LR)
     generator = torch.Generator().manual_seed(1000 + seed)
     spent, steps = cost, 0
@@ -80,7 +90,11 @@ def learnt(task: str, cell: str, start: str, seed: int) -> Row:
         in_time = spent < until
         while spent < until:
             began = time.process_time()
-            sequences, targets = batch(task, BATCH, generator)
+            if task in DRAWN:
+                sequences, targets = drawn(task, BATCH, generator)
+            else:
+                which = torch.randint(len(known), (BATCH,), generator=generator)
+                sequences, targets = inputs[:, which], known[which]
             loss = loss_of(network(sequences), targets)
             optimizer.zero_grad()
             loss.backward()

@@ -4,6 +4,7 @@ import copy
 import json
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -173,6 +174,8 @@ def test_an_iterator_that_ends() -> None:
 
     with pytest.raises(RuntimeError, match="inputs ran out after 2 of 9 steps: pass an iterable that can start over"):
         pretrain(here(nn.GRU(1, 4)), once(), steps=9, generator=0)
+    with pytest.raises(RuntimeError, match="inputs ran out before the layers were set: pass an iterable that can"):
+        pretrain(here(nn.GRU(1, 4)), islice(once(), 4), objective="linear_autoencoder", generator=0)
 
 
 def test_progress_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:

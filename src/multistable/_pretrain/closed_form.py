@@ -27,6 +27,7 @@ def set_linear_autoencoders(
 
     Raises:
         ValueError: the sequences are all the same, or have too many features.
+        RuntimeError: there is no batch.
     """
     batches, found = [], 0
     for batch in drawn:
@@ -34,6 +35,8 @@ def set_linear_autoencoders(
         found += min(len(received) for received in batch)
         if found >= count:
             break
+    if not batches:
+        raise RuntimeError("inputs ran out before the layers were set: pass an iterable that can start over")
     codes = []
     for stack, of_stack in zip(selection.stacks, zip(*batches, strict=True), strict=True):
         codes += _climb(stack, of_stack, selection)

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from multistable._utils.checks import check_int
 from multistable._utils.randomness import as_generator, draw_seed
@@ -13,12 +12,12 @@ from multistable._utils.randomness import as_generator, draw_seed
 __all__ = ["Curriculum"]
 
 
-class Curriculum(IterableDataset[Any]):
+class Curriculum:
     """Batches cut to random lengths, short at first: U(shortest, longest so far), which grows to the whole.
 
     Of step k's batch the first L steps are left, one L for the whole batch, drawn uniformly from `shortest` to a
     maximum that grows evenly from `shortest` at the first step to the sequences' own length at step `steps` and after.
-    The stream has no end: batches are gone through again and again. Iterating anew starts over with the same lengths.
+    There is no end: batches are gone through again and again. Iterating anew starts over with the same lengths.
 
     Targets stay as they are, unless they have as many dimensions and steps as the inputs: it is for you to say whether
     a sequence's beginning asks for the same answer, as that of copy first input does.
@@ -90,4 +89,6 @@ class Curriculum(IterableDataset[Any]):
             alike = isinstance(value, Tensor) and value.dim() == inputs.dim() and value.shape[self.dim] == whole
             return value.narrow(self.dim, 0, length) if alike else value
 
-        return type(batch)(map(cut, batch)) if isinstance(batch, list | tuple) else cut(batch)
+        if not isinstance(batch, list | tuple):
+            return cut(batch)
+        return [*map(cut, batch)] if isinstance(batch, list) else (*map(cut, batch),)
