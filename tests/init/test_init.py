@@ -265,7 +265,7 @@ def test_chrono_gives_the_time_constants_it_says(kind: type[nn.LSTM | nn.GRU], m
 def test_uniform_gates_are_spread_evenly(kind: Callable[..., Any], sign: int) -> None:
     units = 1000
     module: Any = init.uniform_gates_(kind(1, units), generator=0)
-    first = module.bias_ih_l0 if isinstance(module, nn.RNNBase) else module.bias_l0
+    first: Any = module.bias_ih_l0 if isinstance(module, nn.RNNBase) else module.bias_l0
     gates = first.detach().split(units)
     keeping = sign * gates[1 if isinstance(module, nn.RNNBase) else 0]
     u = keeping.sigmoid().sort().values

@@ -104,7 +104,7 @@ def pretrain(
         >>> result = pretrain(torch.nn.GRU(1, 8), waves, objective="next_step", steps=50, generator=0)
         >>> result.loss[-1] < result.loss[0]
         True
-        >>> pretrain(torch.nn.RNN(1, 8), waves, objective="linear_autoencoder", generator=0).loss[0] < 0.01
+        >>> pretrain(torch.nn.RNN(1, 8), waves, objective="linear_autoencoder", generator=0).loss[0] < 0.05
         True
     """
     check_choice("objective", objective, get_args(Objective))
