@@ -20,8 +20,8 @@ class Dynamics(ABC):
     The state s is flat: all that the layer carries from step to step, the output first (for an LSTM h, then c). The
     parameters are the module's own, so gradients land where an optimiser looks for them.
 
-    Subclasses define `step` and `parameters`; a type with a fast kernel overrides `scan`, `scan_constant`, `scan_packed`
-    and `run_packed` too, as far as it has one for each.
+    Subclasses define `step` and `parameters`; a type with a fast kernel overrides `scan`, `scan_constant`,
+    `scan_packed` and `run_packed` too, as far as it has one for each.
 
     Attributes:
         name: where the layer stands in the module that was searched, as in `"encoder.rnn.l0"`.
@@ -97,6 +97,10 @@ class Dynamics(ABC):
         outputs, _ = self.scan(inputs, self.zero_state(inputs.shape[1]))
         return pack_padded_sequence(outputs, lengths).data
 
+    def packs(self, device: torch.device) -> bool:
+        """Whether sequences of different lengths are run by `run_packed`, and not in segments of equal length."""
+        return few_calls_pay(device)
+
     def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         """`scan` of sequences of different lengths in one call, and the state that each leads to.
 
@@ -106,7 +110,7 @@ class Dynamics(ABC):
             s: the states to start from, the longest sequence's first, (B, S).
 
         Returns:
-            The outputs as such rows, (N, O), and the last states, (B, S).
+            The outputs as such rows, (N, O), and the last states, (B, S). There is no second derivative of them.
         """
         outputs, ended = [], []
         for u in rows.split(batch_sizes.tolist()):
@@ -124,14 +128,14 @@ class Dynamics(ABC):
             lengths: how many steps to take of each sequence, (B,), each in 1..T; all T by default.
 
         Returns:
-            The states, (B, S).
+            The states, (B, S), differentiable once.
         """
         if s is None:
             s = self.zero_state(inputs.shape[1])
         if lengths is None:
             return self.scan(inputs, s)[1]
         check_lengths("lengths", lengths, *inputs.shape[:2])
-        run = self._run_in_one_call if few_calls_pay(inputs.device) else self._run_in_segments
+        run = self._run_in_one_call if self.packs(inputs.device) else self._run_in_segments
         return run(inputs, s, lengths)
 
     def _run_in_one_call(self, inputs: Tensor, s: Tensor, lengths: Tensor) -> Tensor:
@@ -146,7 +150,7 @@ class Dynamics(ABC):
         return ends[back]
 
     def _run_in_segments(self, inputs: Tensor, s: Tensor, lengths: Tensor) -> Tensor:
-        """`run` with lengths by calls of `scan`."""
+        """`run` with lengths by one call of `scan` for each of them that there is."""
         # Longest first, so that the sequences still running are always the first rows. Each segment ends where at least
         # one sequence does: no step behind a sequence's end is computed, and all of a segment's rows run equally long.
         lengths, order = lengths.sort(descending=True, stable=True)

@@ -1,5 +1,6 @@
 """`Dynamics` of the layers in `multistable.nn`, on their own recurrences."""
 
+import torch
 from torch import Tensor
 
 from multistable.dynamics._of_direction import DirectionDynamics
@@ -30,6 +31,9 @@ class LayerDynamics(DirectionDynamics):
 
     def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
         return self.run_packed(rows, batch_sizes, self.zero_state(int(batch_sizes[0])))[0]
+
+    def packs(self, device: torch.device) -> bool:
+        return True
 
     def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         return self.module.recurrence(rows, s, *self._given(), batch_sizes, self.module.hardness)

@@ -85,6 +85,9 @@ class Stack(Dynamics):
             return self._column.scan(inputs, s)
         return self._climb(self._with_states(s), inputs, [])
 
+    def packs(self, device: torch.device) -> bool:
+        return all(part.packs(device) for part in self.parts)
+
     def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         if self._column is not None and few_calls_pay(rows.device):
             return self._column.scan(rows, s, batch_sizes)

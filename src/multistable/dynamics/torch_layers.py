@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.dynamics._cudnn import unflattened_weights_allowed
+from multistable.dynamics._device import few_calls_pay
 from multistable.dynamics._of_direction import DirectionDynamics
 from multistable.nn._directions import Weights
 from multistable.nn.ops import gru, gru_weights
@@ -124,14 +125,19 @@ class GRUDynamics(TorchDynamics):
         new = (new_u + reset * new_s).tanh()
         return (1 - update) * new + update * s
 
+    def packs(self, device: torch.device) -> bool:
+        return True
+
     def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
-        if rows.device.type != "cpu":
-            return super().scan_packed(rows, batch_sizes)
+        return self.run_packed(rows, batch_sizes, self.zero_state(int(batch_sizes[0])))[0]
+
+    def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        if few_calls_pay(rows.device):
+            return super().run_packed(rows, batch_sizes, s)
         # On a CPU torch's kernel has no backward pass of its own, but a node for each operation of each step.
         w = self.weights()
         weight_ih, bias = gru_weights(w.ih, w.bias, w.bias_hh)
-        outputs, _ = gru(rows, self.zero_state(int(batch_sizes[0])), weight_ih, w.hh, bias, batch_sizes)
-        return outputs
+        return gru(rows, s, weight_ih, w.hh, bias, batch_sizes)
 
     def _kernel(
         self, inputs: Tensor, states: Sequence[Tensor], weights: Sequence[Weights], batch_sizes: Tensor | None
@@ -160,7 +166,9 @@ class LSTMDynamics(TorchDynamics):
     ) -> tuple[Tensor, list[Tensor]]:
         start = tuple(
             torch.stack(list(parts))
-            for parts in zip(*(s.split([self.output_size, s.shape[1] - self.output_size], -1) for s in states), strict=True)
+            for parts in zip(
+                *(s.split([self.output_size, s.shape[1] - self.output_size], -1) for s in states), strict=True
+            )
         )
         outputs, h, c = torch.lstm(*_arguments(inputs, start, weights, batch_sizes))
         return outputs, list(torch.cat([h, c], -1).unbind())
