@@ -216,7 +216,7 @@ def train(module: nn.Module, inputs: Tensor, turn: int) -> None:
 @contextmanager
 def rnn_precision(name: str) -> Iterator[None]:
     """In which precision recurrent layers multiply: "tf32", torch's default, or "ieee"."""
-    settings: Any = torch.backends.cudnn.rnn  # type: ignore[attr-defined]
+    settings: Any = torch.backends.cudnn.rnn
     before = settings.fp32_precision
     settings.fp32_precision = name
     try:
@@ -270,6 +270,8 @@ def main(arguments: Sequence[str]) -> list[dict[str, Any]]:
         raise SystemExit(
             "torch finds no GPU here: `--device cpu --small` shows that the script runs, and times nothing"
         )
+    if device.type != "cuda" and not chosen.small:
+        parser.error(f"{device} is not timed: add --small")
     torch.manual_seed(0)
     rows = []
     for row in Bench(device, SMALL if chosen.small else FULL).rows():

@@ -192,8 +192,8 @@ def _described(
     values = values.gather(1, largest_first)
     vectors = vectors.gather(2, largest_first[:, None, :].expand_as(vectors))
     unstable = (values.abs() > 2 - STABLE).sum(1)
-    order = torch.stack([unstable.double(), values.abs().amax(1)]).T if len(points) else points
-    place = sorted(range(len(points)), key=lambda k: tuple(order[k].tolist()))
+    keys = torch.stack([unstable.double(), values.abs().amax(1)]).T.tolist() if len(points) else []
+    place = sorted(range(len(points)), key=keys.__getitem__)
     residuals = (layer.step(points, u.expand(len(points), -1)) - points).abs()
     return FixedPoints(
         points=points[place],
