@@ -101,3 +101,4 @@ def test_chunks_are_as_long_as_their_memory_on_a_gpu_and_fit_the_cache_of_a_cpu(
         steps = chunk_length(gpu, bytes_per_step)
         assert steps * bytes_per_step <= 2**28 < (steps + 1) * bytes_per_step
     assert chunk_length(gpu, 2**40) == 1
+    assert chunk_length(gpu, 0) == 2**28  # of no states

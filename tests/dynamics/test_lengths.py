@@ -117,6 +117,7 @@ def test_defaults(kind: str) -> None:
     equal(dynamics.run(inputs), full)
     equal(dynamics.run(inputs, lengths=torch.tensor([4, 4, 4])), full)
     equal(dynamics.run(inputs, zeros), full)
+    equal(dynamics.run(inputs, lengths=here(torch.tensor([4, 4, 4]))), full)
 
 
 wrong = pytest.mark.parametrize(("lengths", "message"), [

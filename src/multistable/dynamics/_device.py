@@ -21,4 +21,4 @@ def few_calls_pay(device: torch.device) -> bool:
 
 def chunk_length(device: torch.device, bytes_per_step: int) -> int:
     """How many steps `hold` runs at a time, given how much memory each of them takes: as many as 256 MiB on a GPU."""
-    return max(1, _BYTES // bytes_per_step) if few_calls_pay(device) else CHUNK
+    return max(1, _BYTES // max(1, bytes_per_step)) if few_calls_pay(device) else CHUNK

@@ -134,6 +134,7 @@ class Dynamics(ABC):
             s = self.zero_state(inputs.shape[1])
         if lengths is None:
             return self.scan(inputs, s)[1]
+        lengths = lengths.cpu()  # what follows from them is needed there
         check_lengths("lengths", lengths, *inputs.shape[:2])
         run = self._run_in_one_call if self.packs(inputs.device) else self._run_in_segments
         return run(inputs, s, lengths)
