@@ -72,7 +72,7 @@ def measure(
             (T_i, I) tensors or a `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword
             arguments). For either also a map-style `Dataset` of single sequences, a `DataLoader` or other iterable of
             batches, or a function `(batch_size, generator) -> batch`. Of a tuple, such as (inputs, targets), the first
-            element is taken.
+            element is taken. Tensors are moved to the module's device.
         u: the constant input. By default one drawn from N(0, I) for each recurrent module; 0 for none; `"data"` for one
             drawn with the mean and the standard deviation of each feature that the module receives; or a tensor (I,),
             or (K, I) for several one after the other, where I counts the features of all recurrent modules in order.

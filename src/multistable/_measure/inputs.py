@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_sequence
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
-from multistable._utils.checks import check_finite
+from multistable._utils.checks import check_finite, check_ordinary
 from multistable.dynamics import Sequences, Stack, record
 from multistable.dynamics.calls import check_inputs, full_lengths
 
@@ -139,6 +139,7 @@ def _pad(module: nn.Module, sequences: list[Tensor], input_size: int) -> Sequenc
         if len(sequence) == 0:
             raise ValueError(f"inputs must hold sequences of at least one step, got none in sequence {index}")
         check_inputs(module, sequence, (2,), input_size)
+        check_ordinary("inputs", sequence)
     padded = pad_sequence(sequences).to(next(module.parameters()).device)
     return Sequences(padded, torch.tensor([len(sequence) for sequence in sequences], device="cpu"))
 
@@ -150,8 +151,17 @@ def _first(batch: Any) -> Any:
 def _move(batch: Any, device: torch.device) -> Any:
     batch = _first(batch)
     if isinstance(batch, Mapping):
-        return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
+        return {
+            key: _move_tensor(value, device) if isinstance(value, Tensor) else value for key, value in batch.items()
+        }
+    if isinstance(batch, Tensor):
+        return _move_tensor(batch, device)
     return batch.to(device) if hasattr(batch, "to") else batch
+
+
+def _move_tensor(values: Tensor, device: torch.device) -> Tensor:
+    check_ordinary("inputs", values)
+    return values.to(device)
 
 
 def _choose(count: int, size: int, generator: torch.Generator) -> Tensor:

@@ -21,7 +21,7 @@ class Reached:
         sequences: the numbers of the sequences, (n,), on the CPU.
         prefixes: how many steps were taken of each, (n,), on the CPU.
         moments: the mean and the standard deviation of each feature that each stack receives, (I,); those of the first
-            batch.
+            batch, and none of a single batch.
     """
 
     states: list[Tensor]
@@ -72,7 +72,7 @@ def reach(
         states.append(stack.reach(received.inputs, received.lengths, prefixes, received.state))
         numbers.append(torch.arange(len(received), device="cpu") if received.numbers is None else received.numbers)
         cuts.append(prefixes)
-    return Reached(states, numbers[0], cuts[0], [_moments(received) for received in sequences])
+    return Reached(states, numbers[0], cuts[0], [])
 
 
 def _moments(received: Sequences) -> tuple[Tensor, Tensor]:
@@ -90,9 +90,11 @@ def reach_many(
     They are in the order of the sequences; those of a batch are numbered from the end of the one before.
     """
     reached: list[Reached] = []
+    moments: list[tuple[Tensor, Tensor]] = []
     count = 0
     for one in sequences:
         found = reach(stacks, one, n - count, None, generator)
+        moments = moments or [_moments(received) for received in one]
         reached.append(replace(found, sequences=found.sequences + count if reached else found.sequences))
         count += min(len(states) for states in found.states)
         if count >= n:
@@ -102,5 +104,5 @@ def reach_many(
     states = [torch.cat(of_stack)[:count] for of_stack in zip(*(one.states for one in reached), strict=True)]
     numbers = torch.cat([one.sequences for one in reached])[:count]
     prefixes = torch.cat([one.prefixes for one in reached])[:count]
-    whole = Reached(states, numbers, prefixes, reached[0].moments)
+    whole = Reached(states, numbers, prefixes, moments)
     return whole.rows(numbers.argsort(stable=True))
