@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from multistable._utils.wrappers import inside
 from multistable.dynamics._of_direction import DirectionDynamics
 from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics
@@ -139,10 +140,14 @@ def register(
 
 
 def _search(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module, Adapter]]:
-    """Depth first; what a recurrent module is made of is not searched."""
+    """Depth first; what a recurrent module is made of is not searched, and wrappers have no name."""
     if module in seen:
         return
     seen.add(module)
+    wrapped = inside(module)
+    if wrapped is not None:
+        yield from _search(wrapped, name, seen)
+        return
     adapter = adapter_of(module)
     if adapter is not None:
         yield name, module, adapter
