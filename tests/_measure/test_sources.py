@@ -36,7 +36,9 @@ def test_an_empty_source_says_so() -> None:
         next(batches(module, stacks(module), [], 9, seeded(), endless=True))
     assert list(batches(module, stacks(module), [], 9, seeded(), endless=False)) == []
     for endless in (True, False):
-        ended = "^inputs must hold at least one batch, got a generator that has ended: pass an iterable that can start over"
+        ended = (
+            "^inputs must hold at least one batch, got a generator that has ended: pass an iterable that can start over"
+        )
         with pytest.raises(ValueError, match=ended):
             next(batches(module, stacks(module), (one for one in ()), 9, seeded(), endless=endless))
 

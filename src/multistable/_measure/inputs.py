@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_sequence
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
-from multistable._utils.checks import check_finite
 from multistable._measure.placing import as_tensor, placed
+from multistable._utils.checks import check_finite
 from multistable.dynamics import Forward, Sequences, Stack, record
 from multistable.dynamics._model_call import ModelCall, is_mapping, model_call
 from multistable.dynamics.calls import check_inputs, full_lengths
@@ -175,9 +175,7 @@ def _drawn(dataset: Any, size: int, generator: torch.Generator) -> Tensor:
     return _choose(len(dataset), size, generator)
 
 
-def _sequences_of(
-    dataset: Any, size: int, generator: torch.Generator, read: Callable[[Any], Sequences]
-) -> Sequences:
+def _sequences_of(dataset: Any, size: int, generator: torch.Generator, read: Callable[[Any], Sequences]) -> Sequences:
     """Some items of a data set, for a recurrent module."""
     numbers = _drawn(dataset, size, generator)
     return replace(read([_first(dataset[index]) for index in numbers.tolist()]), numbers=numbers)

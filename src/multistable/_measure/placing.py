@@ -32,7 +32,7 @@ def as_tensor(values: Tensor | NDArray[Any], like: Tensor) -> Tensor:
 
 
 def placed(batch: Any, like: Tensor, *, move: bool = True) -> Any:
-    """The batch with arrays of numbers as tensors and, if `move`, on the device of `like`; the user's own is left as it is."""
+    """A batch with arrays of numbers as tensors and, if `move`, on the device of `like`; what was given is left alone."""
     if isinstance(batch, np.ndarray) and batch.dtype.kind in _NUMBERS:
         batch = as_tensor(batch, like)
     if is_named_tuple(batch):
@@ -40,8 +40,9 @@ def placed(batch: Any, like: Tensor, *, move: bool = True) -> Any:
     if type(batch) in (tuple, list):
         return type(batch)(placed(one, like, move=move) for one in batch)
     if isinstance(batch, UserDict) or (is_mapping(batch) and not hasattr(batch, "to")):
-        same = copy.copy(batch) if isinstance(batch, dict | UserDict) else {key: batch[key] for key in batch.keys()}
-        for key in list(same):
+        keys = list(batch.keys())  # what has keys need not go through them by itself
+        same = copy.copy(batch) if isinstance(batch, dict | UserDict) else {key: batch[key] for key in keys}
+        for key in keys:
             same[key] = placed(same[key], like, move=move)
         return same
     return batch.to(like.device) if move and hasattr(batch, "to") else batch

@@ -96,7 +96,9 @@ def reach_many(
     count = 0
     for one in sequences:
         if not reached:
-            open_loop = [part.name for stack, of in zip(stacks, one, strict=True) if of.fed_back for part in stack.parts]
+            open_loop = [
+                part.name for stack, of in zip(stacks, one, strict=True) if of.fed_back for part in stack.parts
+            ]
         found = reach(stacks, one, n - count, None, generator)
         reached.append(replace(found, sequences=found.sequences + count if reached else found.sequences))
         count += min(len(states) for states in found.states)

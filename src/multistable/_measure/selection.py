@@ -12,6 +12,7 @@ from multistable._measure.inputs import batches, received
 from multistable._measure.reach import Reached, reach_many
 from multistable._utils.restore import attributes_kept, undisturbed
 from multistable.dynamics import Adapter, Dynamics, Forward, Sequences, Stack, recurrent_modules
+from multistable.dynamics._agreement import check_agreement
 
 __all__ = ["Selection", "select"]
 
@@ -56,8 +57,9 @@ class Selection:
         random state is seeded from `generator`.
 
         Raises:
-            TypeError: parameters are in half precision.
-            ValueError: parameters hold NaN or infinity, or no values that can be worked with.
+            TypeError: parameters are in half precision, or a module overrides forward and can't be called any more.
+            ValueError: parameters hold NaN or infinity, or no values that can be worked with; or a module does
+                something else than its type is known to do.
         """
         for part in (part for stack in self.stacks for part in stack.parts):
             _check_parameters(part)
@@ -69,19 +71,17 @@ class Selection:
             torch.no_grad(),
             torch.autocast(device, enabled=False),
         ):
+            for stack in self.stacks:
+                check_agreement(stack)
             yield
 
     def batches(self, inputs: Any, size: int, generator: torch.Generator, *, endless: bool) -> Iterator[Any]:
         """What `inputs` has for the module, in batches."""
         return batches(self.module, self.stacks, inputs, size, generator, self.forward, endless=endless)
 
-    def received(
-        self, batch: Any, generator: torch.Generator, *, look_for_feedback: bool = False
-    ) -> list[Sequences]:
+    def received(self, batch: Any, generator: torch.Generator, *, look_for_feedback: bool = False) -> list[Sequences]:
         """What each of the recurrent modules receives when the module is given a batch."""
-        return received(
-            self.module, self.stacks, batch, generator, self.forward, look_for_feedback=look_for_feedback
-        )
+        return received(self.module, self.stacks, batch, generator, self.forward, look_for_feedback=look_for_feedback)
 
     def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> Reached:
         """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences."""

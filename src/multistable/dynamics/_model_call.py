@@ -157,9 +157,7 @@ def _check_fit(target: Callable[..., Any], call: ModelCall) -> None:
 
 
 def _described(call: ModelCall) -> str:
-    return ", ".join(
-        [*map(_kind, call.args), *(f"{name}={_kind(value)}" for name, value in call.kwargs.items())]
-    )
+    return ", ".join([*map(_kind, call.args), *(f"{name}={_kind(value)}" for name, value in call.kwargs.items())])
 
 
 def _kind(value: Any) -> str:

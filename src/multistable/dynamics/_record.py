@@ -99,7 +99,7 @@ def _is_fed_back(
     try:
         with attributes_kept(model):
             _run(model, [disturbed], batch, generator, forward)
-    except Exception:  # noqa: BLE001  # what a model does on noise is no reason not to measure it
+    except Exception:  # what a model does on noise is no reason not to measure it
         return False
     return any(
         one.inputs.shape != other.inputs.shape or not torch.equal(one.inputs, other.inputs)
