@@ -32,7 +32,7 @@ def as_tensor(values: Tensor | NDArray[Any], like: Tensor) -> Tensor:
 
 
 def placed(batch: Any, like: Tensor, *, move: bool = True) -> Any:
-    """A batch with arrays of numbers as tensors and, if `move`, on the device of `like`; what was given is left alone."""
+    """A batch with arrays of numbers as tensors and, if `move`, on the device of `like`; what came is left alone."""
     if isinstance(batch, np.ndarray) and batch.dtype.kind in _NUMBERS:
         batch = as_tensor(batch, like)
     if is_named_tuple(batch):

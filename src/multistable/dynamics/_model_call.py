@@ -62,7 +62,7 @@ def model_call(model: nn.Module, batch: Any) -> ModelCall:
     A mapping gives the arguments whose names are among its keys, and all of it if forward takes any name; where no key
     is the name of an argument, it is the only argument itself. A named tuple is seen as a mapping of its fields where
     these name all arguments without a default. A tuple or list gives as many elements as there are arguments without a
-    default, one at least; it is the only argument itself where that one is called `batch` or is annotated as a sequence.
+    default, one at least; it is the only argument itself where that one is called `batch` or annotated as a sequence.
     Anything else is the only argument, and so is whatever a `training_step` is given.
 
     Raises:

@@ -81,7 +81,7 @@ def adapter_of(module: nn.Module) -> Adapter | None:
 
 
 def known_type(module: nn.Module) -> type[nn.Module] | None:
-    """The type that `module` is seen as: its own or the nearest known one that it derives from; None if there is none."""
+    """The type that `module` is seen as, the nearest known one that it derives from; None if there is none."""
     return next((kind for kind in type(module).__mro__ if kind in _ADAPTERS), None)
 
 

@@ -77,8 +77,8 @@ class Direction:
         value = self.module._parameters.get(name + self.suffix)
         if value is None:
             raise TypeError(
-                f"{name}{self.suffix} of {type(self.module).__name__} must be an nn.Parameter, got one that is computed "
-                "from others"
+                f"{name}{self.suffix} of {type(self.module).__name__} must be an nn.Parameter: reparametrised "
+                "recurrent weights are not supported"
             )
         return value
 
