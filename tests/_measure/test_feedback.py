@@ -109,7 +109,8 @@ def tokens() -> Tensor:
 @pytest.mark.parametrize(("loop", "layer", "expected"), [
     (greedy, False, ("rnn",)), (greedy_layer, True, ("rnn.l0",)), (by_attention, False, ("rnn",)),
     (through_another, False, ("rnn", "above")), (sampled, False, ("rnn",)), (kept_from_call_to_call, False, ("rnn",)),
-    (teacher_forced, False, ()), (noisy, False, ()), (once, False, ()), (stacked, False, ()), (fails_on_noise, False, ()),
+    (teacher_forced, False, ()), (noisy, False, ()), (once, False, ()), (stacked, False, ()),
+    (fails_on_noise, False, ()),
 ])  # fmt: skip
 def test_who_is_fed_back(loop: Callable[..., Any], layer: bool, expected: tuple[str, ...]) -> None:
     model = here(Decoder(loop, layer))

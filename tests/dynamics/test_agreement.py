@@ -82,9 +82,9 @@ def test_a_subclass_that_does_something_else_is_refused(module: nn.Module, known
     before = {key: value.clone() for key, value in here(module).state_dict().items()}
     for call in (measure, attractors, fixed_points, warmup):
         with pytest.raises(ValueError, match=message):
-            call(module, inputs())  # type: ignore[operator]
+            call(module, inputs())
         with pytest.raises(ValueError, match=message):
-            call(nn.Sequential(module), inputs()[0])  # type: ignore[operator]
+            call(nn.Sequential(module), inputs()[0])
     states = torch.zeros(2, sum(p.state_size for p in registry.dynamics(module)))
     with pytest.raises(ValueError, match=message):
         attractors(module, states=states)
@@ -92,7 +92,7 @@ def test_a_subclass_that_does_something_else_is_refused(module: nn.Module, known
 
 
 class Renamed(nn.GRU):
-    def forward(self, seen: Any, hx: Any = None) -> Any:  # type: ignore[override]
+    def forward(self, seen: Any, hx: Any = None) -> Any:
         return super().forward(seen, hx)
 
 
@@ -117,7 +117,8 @@ class Stateless(nn.GRUCell):
 
 @pytest.mark.parametrize("module", [
     Renamed(I, H, 2, bidirectional=True), Passing(I, H, batch_first=True), Normed(I, H), Stateless(I, H),
-    nn.utils.parametrizations.weight_norm(nn.GRU(I, H), "weight_hh_l0"), DoubleLayer(nn.GRU, I, 2 * H), Renamed(I, H).double(),
+    nn.utils.parametrizations.weight_norm(nn.GRU(I, H), "weight_hh_l0"), DoubleLayer(nn.GRU, I, 2 * H),
+    Renamed(I, H).double(),
 ], ids=lambda one: type(one).__name__)  # fmt: skip
 def test_a_subclass_that_does_the_same_is_taken(module: nn.Module) -> None:
     dtype = next(module.parameters()).dtype
@@ -131,7 +132,8 @@ class WithLengths(nn.GRU):
 
 class OutputsAlone(nn.GRU):
     def forward(self, input: Any, hx: Any = None) -> Any:
-        return super().forward(input, hx)[0][0, 0, 0]
+        outputs, _ = super().forward(input, hx)
+        return outputs[0, 0, 0]
 
 
 @pytest.mark.parametrize(("module", "reason"), [
@@ -157,7 +159,8 @@ class Cell(nn.Module):
         self.mix = nn.Linear(I + H, H)
 
     def next(self, s: Tensor, u: Tensor) -> Tensor:
-        return (1 - self.leak) * s + self.leak * self.mix(torch.cat([u, s], -1)).tanh()
+        mixed: Tensor = self.mix(torch.cat([u, s], -1)).tanh()
+        return (1 - self.leak) * s + self.leak * mixed
 
 
 class StepCell(Cell):
@@ -209,7 +212,7 @@ def right(cell: Any, s: Tensor, u: Tensor) -> Tensor:
 
 
 def wrong(cell: Any, s: Tensor, u: Tensor) -> Tensor:
-    return cell.next(s, u) + 0.01 * s
+    return right(cell, s, u) + 0.01 * s
 
 
 @pytest.mark.usefixtures("_forgotten")
@@ -222,13 +225,15 @@ def test_a_registered_step_is_held_to_its_forward(cell: Cell, layout: Any) -> No
     register(type(cell), right, layout=layout)
     measure(here(cell), given, horizon=2, generator=0)
     register(type(cell), wrong, layout=layout)
-    message = f"^step of {type(cell).__name__} must do what its forward does, got states that differ by .* after the same"
+    message = f"^step of {type(cell).__name__} must do what its forward does, got states that differ by .* after the"
     with pytest.raises(ValueError, match=message):
         measure(cell, given, horizon=2, generator=0)
 
 
 @pytest.mark.usefixtures("_forgotten")
-@pytest.mark.parametrize("cell", [NeedsMore(), DrawsAtRandom(), StepCell("none"), Cell()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(
+    "cell", [NeedsMore(), DrawsAtRandom(), StepCell("none"), Cell()], ids=lambda one: type(one).__name__
+)
 def test_what_cannot_be_compared_is_taken_on_trust(cell: Cell) -> None:
     register(type(cell), wrong)
     assert measure(here(cell), inputs(), horizon=2, generator=0).n == N
