@@ -218,6 +218,7 @@ def test_what_a_model_keeps_from_batch_to_batch_is_as_it_was(raises: bool) -> No
         def __init__(self) -> None:
             super().__init__()
             self.rnn, self.last, self.losses = nn.GRU(1, 3), None, [0]
+            self.state: Tensor
             self.register_buffer("state", torch.zeros(1, 4, 3))
 
         def forward(self, inputs: Tensor) -> None:
