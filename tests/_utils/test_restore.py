@@ -217,7 +217,8 @@ def test_what_a_model_keeps_from_batch_to_batch_is_as_it_was(raises: bool) -> No
     class Stateful(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.rnn, self.last, self.losses = nn.GRU(1, 3), None, [0]
+            self.rnn, self.losses = nn.GRU(1, 3), [0]
+            self.last: Tensor | None = None
             self.state: Tensor
             self.register_buffer("state", torch.zeros(1, 4, 3))
 

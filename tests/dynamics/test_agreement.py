@@ -131,13 +131,13 @@ class WithLengths(nn.GRU):
 
 
 class OtherName(nn.GRUCell):
-    def forward(self, input: Tensor, h: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, input: Tensor, h: Tensor | None = None) -> Tensor:
         after: Tensor = super().forward(input, h)
         return after
 
 
 class Masked(nn.GRUCell):
-    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
         after: Tensor = super().forward(input if mask is None else input * mask[:, :I])
         return after
 
