@@ -1,6 +1,5 @@
 """States held under constant inputs, and scored."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -77,8 +76,10 @@ def _walk(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[tu
 
 
 def _trace(name: str, horizons: list[int], walk: list[tuple[Tensor, Tensor]], tol: float) -> Trace:
-    residuals = tuple(moved.norm(dim=1).max().item() for _, moved in walk)
-    for step, (state, _), residual in zip(horizons, walk, residuals, strict=True):
-        if not (torch.isfinite(state).all() and math.isfinite(residual)):
+    residuals = torch.stack([moved.norm(dim=1).max() for _, moved in walk])
+    finite = torch.stack([torch.isfinite(state).all() for state, _ in walk]) & residuals.isfinite()
+    for step, is_finite in zip(horizons, finite.tolist(), strict=True):
+        if not is_finite:
             raise FloatingPointError(f"states of {name} are no longer finite after {step} steps under a constant input")
-    return Trace(tuple(horizons), tuple(vaa(state, tol).item() for state, _ in walk), residuals)
+    scores = torch.stack([vaa(state, tol) for state, _ in walk])
+    return Trace(tuple(horizons), tuple(scores.tolist()), tuple(residuals.tolist()))
