@@ -14,6 +14,7 @@ Examples:
 """
 
 from multistable.dynamics._device import CHUNK
+from multistable.dynamics._model_call import Forward
 from multistable.dynamics._record import record
 from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics
@@ -28,6 +29,7 @@ __all__ = [
     "CHUNK",
     "Adapter",
     "Dynamics",
+    "Forward",
     "Product",
     "Sequences",
     "Stack",

@@ -19,9 +19,11 @@ class Adapter:
         read: a call's first two arguments, read as sequences: (module, inputs, state) -> `Sequences`.
         state_name: the argument of `forward` that is the state; None for the second, whatever its name.
         is_cell: whether a call takes a single step.
+        layout: of a registered type, how it is called; None for those called as torch's.
     """
 
     layers: Callable[[Any, str], Sequence[Sequence[Dynamics]]]
     read: Callable[[Any, Any, Any], Sequences]
     state_name: str | None
     is_cell: bool
+    layout: str | None = None

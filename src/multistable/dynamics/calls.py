@@ -30,12 +30,14 @@ class Sequences:
         lengths: the sequences' lengths, (B,), on the CPU.
         state: the flat state the module started from, (B, S); None for zeros.
         numbers: the places of the sequences among those that they were chosen from, (B,); None where all were taken.
+        fed_back: whether the module's inputs are known to depend on what it returned before.
     """
 
     inputs: Tensor
     lengths: Tensor
     state: Tensor | None = None
     numbers: Tensor | None = None
+    fed_back: bool = False
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from multistable._utils.wrappers import inside
 from multistable.dynamics._of_direction import DirectionDynamics
 from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics
@@ -17,7 +18,7 @@ from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDyna
 from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
 from multistable.nn._directions import Direction, directions_of
 
-__all__ = ["adapter_of", "dynamics", "recurrent_modules", "register", "stacks"]
+__all__ = ["adapter_of", "dynamics", "known_type", "recurrent_modules", "register", "stacks"]
 
 
 _ADAPTERS: dict[type[nn.Module], Adapter] = {}
@@ -75,7 +76,13 @@ def recurrent_modules(module: nn.Module) -> list[tuple[str, nn.Module, Adapter]]
 
 def adapter_of(module: nn.Module) -> Adapter | None:
     """How `module` itself is seen as recurrent; None if it is not."""
-    return next((_ADAPTERS[kind] for kind in type(module).__mro__ if kind in _ADAPTERS), None)
+    kind = known_type(module)
+    return None if kind is None else _ADAPTERS[kind]
+
+
+def known_type(module: nn.Module) -> type[nn.Module] | None:
+    """The type that `module` is seen as, the nearest known one that it derives from; None if there is none."""
+    return next((kind for kind in type(module).__mro__ if kind in _ADAPTERS), None)
 
 
 def register(
@@ -98,6 +105,10 @@ def register(
         layout: how a model calls the module: `"step"` for `module(u, state)` with u (B, I), `"time_first"` and
             `"batch_first"` for `module(inputs, state)` with inputs (T, B, I) and (B, T, I). The state is left out,
             None, a tensor (B, S), or a tuple of tensors that make up s side by side.
+
+    Before it is first looked at, a module is called twice on a few random numbers, past its hooks, to see whether its
+    forward does what `step` does. One that can't be called with inputs and a state alone, returns no state, or draws at
+    random, is taken on trust.
 
     Raises:
         TypeError: `module_type` is not a type of module, or `step` not a function.
@@ -135,14 +146,18 @@ def register(
     def read(module: nn.Module, inputs: Any, state: Any) -> Sequences:
         return read_custom_call(module, inputs, state, input_size(module), layout)
 
-    _ADAPTERS[module_type] = Adapter(layers, read, None, is_cell=layout == "step")
+    _ADAPTERS[module_type] = Adapter(layers, read, None, is_cell=layout == "step", layout=layout)
 
 
 def _search(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module, Adapter]]:
-    """Depth first; what a recurrent module is made of is not searched."""
+    """Depth first; what a recurrent module is made of is not searched, and wrappers have no name."""
     if module in seen:
         return
     seen.add(module)
+    wrapped = inside(module)
+    if wrapped is not None:
+        yield from _search(wrapped, name, seen)
+        return
     adapter = adapter_of(module)
     if adapter is not None:
         yield name, module, adapter

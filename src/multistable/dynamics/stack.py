@@ -1,12 +1,12 @@
 """`Stack`: the recurrent layers of one module as one map."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from multistable._utils.copying import copied
 from multistable.dynamics._column import column_of
 from multistable.dynamics._device import few_calls_pay
 from multistable.dynamics.adapter import Adapter
@@ -58,7 +58,7 @@ class Stack(Dynamics):
 
     def in_float64(self) -> "Stack":
         """The same of a copy of the module in double precision, whose parameters are not the module's own."""
-        return Stack(self.name, copy.deepcopy(self.module).double(), self.adapter)
+        return Stack(self.name, copied(self.module).double(), self.adapter)
 
     def split(self, s: Tensor) -> tuple[Tensor, ...]:
         """The states of the parts, (B, S) -> one (B, S_k) for each."""
