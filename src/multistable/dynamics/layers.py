@@ -1,5 +1,6 @@
 """`Dynamics` of the layers in `multistable.nn`, on their own recurrences."""
 
+import torch
 from torch import Tensor
 
 from multistable.dynamics._of_direction import DirectionDynamics
@@ -39,6 +40,13 @@ class LayerDynamics(DirectionDynamics):
         drive = recurrence.drive(u, weight_ih, bias)
         nothing, no_weight = u.new_zeros(steps, len(s), 1), drive.new_zeros(len(weight_ih), 1)
         return recurrence(nothing, s, no_weight, weight_hh, drive, None, self.module.hardness)
+
+    def hold(self, s: Tensor, u: Tensor, steps: int) -> Tensor:
+        recurrence, (weight_ih, weight_hh, bias) = self.module.recurrence, self._given()
+        if torch.is_grad_enabled() or recurrence.path(weight_hh).startswith("plain"):
+            return super().hold(s, u, steps)
+        drive = recurrence.drive(u, weight_ih, bias)
+        return recurrence.hold(drive, s, weight_hh, steps, self.module.hardness)
 
     def _given(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """The weights as the recurrence takes them."""

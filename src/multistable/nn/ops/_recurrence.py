@@ -8,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.nn.ops._gates import Hardness, as_hardness
+from multistable.nn.ops._hold import Hold, as_hold
 from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
+from multistable.nn.ops._path import choose
 from multistable.nn.ops._rows import step_sizes
 
 __all__ = ["Recurrence", "Step"]
@@ -44,12 +46,14 @@ class Recurrence:
     bias_gates: int = 0
     parts: int = 1
     _operator: Run = field(init=False, repr=False, compare=False)
+    _hold: Hold = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.bias_gates == 0:
             object.__setattr__(self, "bias_gates", self.gates)
         operator = as_operator(self.name, self.bias_gates, self.forward, self.backward)
         object.__setattr__(self, "_operator", operator)
+        object.__setattr__(self, "_hold", as_hold(self.name, self.step))
         object.__setattr__(self, "__module__", "multistable.nn.ops")
 
     def __reduce__(self) -> str:
@@ -91,7 +95,46 @@ class Recurrence:
                 f"hardness of {self.name} must be on the CPU or weight_ih's device ({weight_ih.device}), "
                 f"got {hardness.device}"
             )
-        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness))
+        path, _ = choose(self.name, weight_hh)
+        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness), path)
+
+    def path(self, weight_hh: Tensor) -> str:
+        """Which way a call takes with such recurrent weights: that depends on their device, dtype and size alone.
+
+        Args:
+            weight_hh: the recurrent weights.
+
+        Returns:
+            "plain", with the reason in parentheses, or the kernels' form and the precision of their products, as in
+            "triton resident tf32".
+
+        Examples:
+            >>> import torch
+            >>> from multistable.nn import NBRC
+            >>> from multistable.nn.ops import nbrc
+            >>> nbrc.path(NBRC(3, 32).weight_hh_l0)
+            'plain (on cpu)'
+        """
+        path, reason = choose(self.name, weight_hh)
+        return f"{path} ({reason})" if reason else path
+
+    def hold(self, drive: Tensor, h: Tensor, weight_hh: Tensor, steps: int, hardness: Hardness = 0.0) -> Tensor:
+        """The state after a number of steps under a constant drive, without a gradient.
+
+        A kernel keeps nothing of the steps between; the plain path is a loop over `step`.
+
+        Args:
+            drive: W_ih u + b, as `drive` gives it, (bias_gates * H,).
+            h: the states to start from, (B, S).
+            weight_hh: of the shape `recurrent_shape(H)`.
+            steps: how many.
+            hardness: as in a call.
+
+        Returns:
+            The states, (B, S).
+        """
+        path, _ = choose(self.name, weight_hh)
+        return self._hold(drive, h, weight_hh, as_hardness(hardness), steps, path)
 
     def reference(
         self,
