@@ -51,9 +51,7 @@ def sequences(lengths, batch, many: tl.constexpr):
 @triton.jit
 def row(t, b, first_rows, hold: tl.constexpr):
     """The rows of step t: the only one there is where the drive is held."""
-    if hold:
-        return b * 0
-    return tl.load(first_rows + t) + b
+    return b * 0 if hold else tl.load(first_rows + t) + b
 
 
 @triton.jit

@@ -1,0 +1,264 @@
+"""The kernels for a GPU against the formulas.
+
+Where there is no GPU, Triton's interpreter runs them on the CPU. That has to be decided before they are imported: a
+process of its own runs this file once more.
+"""
+
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from devices import current, here, randn
+from torch import Tensor
+
+from multistable import dynamics, nn
+from multistable.nn import ops
+from multistable.nn.ops import _path
+from multistable.nn.ops._recurrence import Recurrence
+
+pytest.importorskip("triton")
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+ALL = {name: getattr(ops, name) for name in ("brc", "nbrc", "mgu", "gru", "lstm")}
+PATHS = [("brc", "elementwise")] + [(name, form) for name in list(ALL)[1:] for form in ("resident", "streamed")]
+H100 = 232_448  # bytes of shared memory that a program can have there
+each = pytest.mark.parametrize(("name", "form"), PATHS, ids=[f"{name} {form}" for name, form in PATHS])
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+
+@pytest.fixture
+def _kernels(device: torch.device) -> None:
+    if device.type == "cpu" and not INTERPRETED:
+        pytest.skip("runs in the interpreter, in a process of its own")
+
+
+kernels = pytest.mark.usefixtures("_kernels")
+
+
+@pytest.mark.skipif(INTERPRETED, reason="this is it")
+def test_all_of_this_in_the_interpreter() -> None:
+    root = Path(__file__).parents[2]
+    alone = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": "", "PYTEST_ADDOPTS": ""}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", __file__]
+    run = subprocess.run(command, cwd=root, env=alone, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    passed = re.search(r"(\d+) passed", run.stdout)
+    assert passed and int(passed[1]) > 9 * len(PATHS), run.stdout
+
+
+def path_of(form: str, precision: str = "tf32x3") -> str:
+    return "triton elementwise" if form == "elementwise" else f"triton {form} {precision}"
+
+
+class Case(NamedTuple):
+    steps: int
+    batch: int
+    units: int
+    features: int
+    hardness: float | None = None
+    bias: bool = True
+    lengths: tuple[int, ...] = ()
+
+
+def drawn() -> Iterator[Case]:
+    """Every dimension up to 200, in the interpreter one at a time, and steps, which take milliseconds there, up to 30."""
+    yield Case(0, 0, 5, 3, bias=False, lengths=(6, 4, 4, 1))
+    yield Case(0, 0, 17, 2, 0.2, lengths=(*[3] * 2, *[2] * 15, 1))
+    draw = random.Random(0)
+    for long in range(4):
+        sizes = [draw.randint(1, 4) for _ in range(4)]
+        sizes[long] = draw.randint(20, 30) if long == 0 else draw.randint(100, 200)
+        yield Case(sizes[0], sizes[1], sizes[2], sizes[3], draw.choice([None, 0.3]))
+    if not torch.cuda.is_available():
+        return
+    for _ in range(10):
+        sizes = [draw.randint(1, 200) for _ in range(4)]
+        yield Case(sizes[0], sizes[1], sizes[2], sizes[3], draw.choice([None, 0.3]), draw.random() < 0.5)
+    for _ in range(5):
+        lengths = sorted((draw.randint(1, 200) for _ in range(draw.randint(1, 200))), reverse=True)
+        yield Case(0, 0, draw.randint(1, 300), 3, draw.choice([None, 0.3]), lengths=tuple(lengths))
+
+
+def arguments(op: Recurrence, case: Case) -> tuple[list[Tensor | None], Tensor | None, Tensor | None]:
+    """inputs, h, weight_ih, weight_hh and bias; batch sizes; hardness."""
+    rows: tuple[int, ...] = (case.steps, case.batch)
+    batch, sizes = case.batch, None
+    if case.lengths:
+        rows, batch = (sum(case.lengths),), len(case.lengths)
+        sizes = torch.tensor([sum(length > t for length in case.lengths) for t in range(case.lengths[0])])
+    recurrent = op.recurrent_shape(case.units)
+    return (
+        [
+            randn(*rows, case.features),
+            randn(batch, op.parts * case.units),
+            randn(op.gates * case.units, case.features) / math.sqrt(case.features),
+            randn(*recurrent) / math.sqrt(recurrent[1] if op.name != "brc" else 1),
+            randn(op.bias_gates * case.units) if case.bias else None,
+        ],
+        sizes,
+        None if case.hardness is None else torch.tensor(case.hardness),
+    )
+
+
+def scan(op: Recurrence, path: str, *given: Tensor | None) -> tuple[Tensor, Tensor]:
+    states, last, *_ = getattr(torch.ops.multistable, op.name)(*given, path)
+    return states, last
+
+
+def results(function: Any, values: list[Tensor | None], *fixed: Any) -> list[Tensor]:
+    """Values, and gradients of a loss on both results."""
+    leaves = [None if value is None else value.detach().requires_grad_() for value in values]
+    states, last = function(*leaves, *fixed)
+    incoming = [randn(*states.shape, seed=1).to(states.dtype), randn(*last.shape, seed=2).to(states.dtype)]
+    at = [leaf for leaf in leaves if leaf is not None]
+    return [states, last, *torch.autograd.grad([states, last], at, incoming)]
+
+
+@kernels
+@each
+@pytest.mark.parametrize("case", list(drawn()), ids=str)
+def test_values_and_gradients_are_those_of_the_formula(name: str, form: str, case: Case) -> None:
+    op = ALL[name]
+    values, sizes, hardness = arguments(op, case)
+    ours = results(lambda *given: scan(op, path_of(form), *given), values, sizes, hardness)
+    plain = results(lambda *given: scan(op, "plain", *given), values, sizes, hardness)
+    in_float64 = [None if value is None else value.double() for value in values]
+    exact = results(op.reference, in_float64, sizes, case.hardness or 0.0)
+    for one, of_plain, other in zip(ours, plain, exact, strict=True):
+        # As precise as the plain passes, which round as often; beside them a few roundings of the largest.
+        allowed = 2 * (of_plain - other).abs().max() + 8 * torch.finfo(torch.float32).eps * other.abs().max()
+        assert (one - other).abs().max() <= allowed
+
+
+KEEPING = {"brc": [1e3, 0, 9], "nbrc": [1e3, 0, 9], "mgu": [-1e3, 9], "gru": [9, 0, 1e3, 0], "lstm": [-1e3, 1e3, 0, 9]}
+
+
+@kernels
+@each
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # numpy's, on the way to a gate's exact end
+def test_a_gate_at_its_end_passes_the_state_and_its_gradient_to_the_bit(name: str, form: str) -> None:
+    op, units = ALL[name], 20
+    (inputs, h, weight_ih, weight_hh, _), _, _ = arguments(op, Case(9, 3, units, 2))
+    assert inputs is not None and h is not None and weight_ih is not None and weight_hh is not None
+    bias = here(torch.tensor(KEEPING[name])).repeat_interleave(units)
+    leaves = [value.requires_grad_() for value in (inputs, h, weight_ih, weight_hh, bias)]
+    _, last = scan(op, path_of(form), *leaves, None, torch.tensor(0.1))
+    kept = slice(units, None) if name == "lstm" else slice(None)  # of an LSTM, c
+    assert torch.equal(last[:, kept], h[:, kept])
+    incoming = torch.randn_like(h[:, kept])
+    of_inputs, of_h, *of_weights = torch.autograd.grad(last[:, kept], leaves, incoming)
+    assert torch.equal(of_h[:, kept], incoming)
+    assert of_inputs.count_nonzero() == 0 and all(of.count_nonzero() == 0 for of in of_weights)
+
+
+@kernels
+@each
+def test_nan_stays_in_its_sequence_and_is_not_swallowed(name: str, form: str) -> None:
+    op = ALL[name]
+    values, _, _ = arguments(op, Case(3, 4, 5, 2))
+    inputs = values[0]
+    assert inputs is not None
+    inputs[1, 2] = math.nan
+    states, last = scan(op, path_of(form), *values, None, torch.tensor(0.1))
+    assert states[1:, 2].isnan().all() and last[2].isnan().all()
+    assert states[0].isfinite().all() and last[[0, 1, 3]].isfinite().all()
+
+
+@kernels
+@each
+@pytest.mark.parametrize("steps", [0, 5])
+def test_what_is_held_is_the_last_state_under_a_constant_drive(name: str, form: str, steps: int) -> None:
+    op = ALL[name]
+    (_, h, _, weight_hh, drive), _, hardness = arguments(op, Case(1, 17, 20, 1, 0.2))
+    assert h is not None and weight_hh is not None and drive is not None
+    held = getattr(torch.ops.multistable, f"{name}_hold")(drive, h, weight_hh, hardness, steps, path_of(form))
+    expected = op.hold(drive.double(), h.double(), weight_hh.double(), steps, 0.2)
+    torch.testing.assert_close(held.double(), expected, rtol=0, atol=(steps + 1) * 8 * torch.finfo(torch.float32).eps)
+
+
+@kernels
+@pytest.mark.parametrize(("name", "form"), PATHS[::4], ids=str)
+def test_the_operators_keep_torchs_rules_on_every_path(name: str, form: str) -> None:
+    op = ALL[name]
+    values, sizes, hardness = arguments(op, Case(0, 0, 3, 2, 0.2, (3, 1)))
+    leaves = [None if value is None else value.requires_grad_() for value in values]
+    operator = getattr(torch.ops.multistable, name).default
+    torch.library.opcheck(operator, (*leaves, sizes, hardness, path_of(form)))
+    drive, h, weight_hh = (value.detach() for value in (leaves[4], leaves[1], leaves[3]) if value is not None)
+    operator = getattr(torch.ops.multistable, f"{name}_hold").default
+    torch.library.opcheck(operator, (drive, h, weight_hh, hardness, 2, path_of(form)))
+
+
+@pytest.mark.parametrize(("name", "precision", "resident"), [
+    ("nbrc", "tf32", 128), ("mgu", "tf32", 128), ("gru", "tf32", 64), ("lstm", "tf32", 64),
+    ("nbrc", "tf32x3", 64), ("mgu", "tf32x3", 64), ("gru", "tf32x3", 64), ("lstm", "tf32x3", 64),
+])  # fmt: skip
+def test_weights_are_resident_as_long_as_they_fit(
+    monkeypatch: pytest.MonkeyPatch, name: str, precision: str, resident: int
+) -> None:
+    monkeypatch.setattr(_path, "_of_device", lambda device, dtype: ("", precision, H100))
+    for size, form in ((1, "resident"), (resident, "resident"), (resident + 1, "streamed"), (4096, "streamed")):
+        assert ALL[name].path(torch.empty(1, size)) == f"triton {form} {precision}"
+    assert ops.brc.path(torch.empty(2, 4096)) == "triton elementwise"
+
+
+def test_a_plain_path_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    assert ops.gru.path(torch.empty(3, 1)) == "plain (on cpu)"
+    assert ops.gru.path(torch.empty(3, 1, device="meta")) == "plain (on meta)"
+    assert _path.choose("rnn", torch.empty(1, 1)) == ("plain", "rnn has no kernels")
+    assert _path._of_device(gpu, torch.float64)[0] == "torch.float64, the kernels are for torch.float32"
+    monkeypatch.setattr(_path, "_HAS_TRITON", False)
+    assert _path._of_device(gpu, torch.float32)[0] == "Triton is not installed"
+
+
+@pytest.mark.skipif(INTERPRETED, reason="nothing is compiled there")
+@each
+def test_kernels_compile_and_fit(name: str, form: str) -> None:
+    """For an H100, wherever this runs: the interpreter lets pass what the compiler does not take."""
+    from triton import compile
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from multistable.nn.ops.triton import _launch, _run
+
+    size = 256 if form == "streamed" else 64
+    path = path_of(form)
+    fixed, options, _ = _launch._settings(path, _path.MATRICES[name], 32, size, H100)
+    absent = dict.fromkeys(("states", "inners", "first_rows"))
+    types = {"lengths": "*i32", "first_rows": "*i64", "batch": "i32"}
+    forward, backward = _run._CELLS[name].kernels(path)
+    for kernel, more in ((forward, {"hold": False}), (forward, {"hold": True, **absent}), (backward, {"direct": True})):
+        constants = {**fixed, "size": size, "hard": True, **more}
+        constants = {argument: constants[argument] for argument in kernel.arg_names if argument in constants}
+        signature = {
+            argument: "constexpr" if argument in constants else types.get(argument, "*fp32")
+            for argument in kernel.arg_names
+        }
+        source = ASTSource(kernel, signature, constants)
+        compiled = compile(source, GPUTarget("cuda", 90, 32), {**options, "enable_fp_fusion": True})
+        assert compiled.metadata.shared <= H100
+
+
+@on_gpu
+def test_on_a_gpu_the_layers_take_the_kernels() -> None:
+    for kind in (nn.BRC, nn.NBRC, nn.MGU, nn.GRU, nn.LSTM):
+        layer = kind(3, 20, device="cuda")
+        (weight_hh,) = (value for name, value in layer.named_parameters() if name == "weight_hh_l0")
+        assert layer.recurrence.path(weight_hh).startswith("triton")
+        inputs, (part,) = torch.randn(40, 5, 3, device="cuda"), dynamics.dynamics(layer)
+        s, u = torch.randn(5, part.state_size, device="cuda"), torch.randn(3, device="cuda")
+        with torch.no_grad():
+            expected = s
+            for _ in range(30):
+                expected = part.step(expected, u)
+            torch.testing.assert_close(part.hold(s, u, 30), expected, rtol=1e-2, atol=1e-2)  # products in tf32
+        first, second = layer(inputs)[0], layer(inputs)[0]
+        assert torch.equal(first, second)
