@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multistable._utils.checks import check_int
 from multistable.nn.ops._gates import Hardness, as_hardness
 from multistable.nn.ops._hold import Hold, as_hold
 from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
@@ -89,12 +90,7 @@ class Recurrence:
                 on a GPU is not looked at).
             NotImplementedError: a second or forward-mode derivative is asked for.
         """
-        self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
-        if isinstance(hardness, Tensor) and hardness.device not in (torch.device("cpu"), weight_ih.device):
-            raise ValueError(
-                f"hardness of {self.name} must be on the CPU or weight_ih's device ({weight_ih.device}), "
-                f"got {hardness.device}"
-            )
+        self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes, hardness)
         path, _ = choose(self.name, weight_hh)
         return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness), path)
 
@@ -132,7 +128,24 @@ class Recurrence:
 
         Returns:
             The states, (B, S).
+
+        Raises:
+            TypeError: as a call does, or `steps` is not an int.
+            ValueError: as a call does, or `steps` is negative.
         """
+        if h.dim() != 2 or h.shape[1] % self.parts > 0:
+            form = "H" if self.parts == 1 else f"{self.parts} * H"
+            raise ValueError(f"h of {self.name} must be (B, {form}), got shape {tuple(h.shape)}")
+        hidden_size = h.shape[1] // self.parts
+        self._match(
+            "weight_hh",
+            weight_hh,
+            hardness,
+            ("drive", drive, (self.bias_gates * hidden_size,)),
+            ("h", h, h.shape),
+            ("weight_hh", weight_hh, self.recurrent_shape(hidden_size)),
+        )
+        check_int("steps", steps, at_least=0)
         path, _ = choose(self.name, weight_hh)
         return self._hold(drive, h, weight_hh, as_hardness(hardness), steps, path)
 
@@ -168,6 +181,7 @@ class Recurrence:
         weight_hh: Tensor,
         bias: Tensor | None,
         batch_sizes: Tensor | None,
+        hardness: Hardness,
     ) -> None:
         """Raise unless the arguments fit together."""
         rank = 3 if batch_sizes is None else 2
@@ -181,18 +195,33 @@ class Recurrence:
         if h.dim() != 2 or h.shape[0] != batch or h.shape[1] % self.parts > 0:
             raise ValueError(f"h of {self.name} must be ({int(batch)}, {form}), got shape {tuple(h.shape)}")
         hidden_size = h.shape[1] // self.parts
-        for argument, given, shape in (
+        self._match(
+            "weight_ih",
+            weight_ih,
+            hardness,
+            ("inputs", inputs, inputs.shape),
+            ("h", h, h.shape),
             ("weight_ih", weight_ih, (self.gates * hidden_size, inputs.shape[-1])),
             ("weight_hh", weight_hh, self.recurrent_shape(hidden_size)),
             ("bias", bias, (self.bias_gates * hidden_size,)),
-        ):
+        )
+
+    def _match(
+        self, name: str, like: Tensor, hardness: Hardness, *expected: tuple[str, Tensor | None, tuple[int, ...]]
+    ) -> None:
+        """Raise unless tensors have the shapes beside them, and dtype and device of the one called `name`."""
+        for argument, given, shape in expected:
             if given is not None and given.shape != shape:
                 raise ValueError(f"{argument} of {self.name} must be {shape}, got shape {tuple(given.shape)}")
-        for argument, given in (("inputs", inputs), ("h", h), ("weight_hh", weight_hh), ("bias", bias)):
-            if given is not None and (given.dtype != weight_ih.dtype or given.device != weight_ih.device):
+        for argument, given, _ in expected:
+            if given is not None and (given.dtype != like.dtype or given.device != like.device):
                 raise ValueError(
-                    f"{argument} of {self.name} must have weight_ih's dtype and device ({weight_ih.dtype}, "
-                    f"{weight_ih.device}), got {given.dtype}, {given.device}"
+                    f"{argument} of {self.name} must have {name}'s dtype and device ({like.dtype}, {like.device}), "
+                    f"got {given.dtype}, {given.device}"
                 )
-        if not weight_ih.is_floating_point():
-            raise TypeError(f"weight_ih of {self.name} must be of a floating-point type, got {weight_ih.dtype}")
+        if not like.is_floating_point():
+            raise TypeError(f"{name} of {self.name} must be of a floating-point type, got {like.dtype}")
+        if isinstance(hardness, Tensor) and hardness.device not in (torch.device("cpu"), like.device):
+            raise ValueError(
+                f"hardness of {self.name} must be on the CPU or {name}'s device ({like.device}), got {hardness.device}"
+            )
