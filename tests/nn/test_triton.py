@@ -10,7 +10,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +69,7 @@ class Case(NamedTuple):
 
 
 def drawn() -> Iterator[Case]:
-    """Every dimension up to 200; in the interpreter, which takes milliseconds for a step, one at a time, and 30 steps."""
+    """Every dimension up to 200; in the interpreter, which takes milliseconds for a step, one at a time, 30 steps."""
     yield Case(0, 0, 5, 3, bias=False, lengths=(6, 4, 4, 1))
     yield Case(0, 0, 17, 2, 0.2, lengths=(*[3] * 2, *[2] * 15, 1))
     draw = random.Random(0)
@@ -232,7 +232,7 @@ def test_vmap_holds_one_after_the_other() -> None:
 
 def test_hold_refuses_what_does_not_fit() -> None:
     drive, h, weight_hh = torch.zeros(16), torch.zeros(2, 8), torch.zeros(16, 4)
-    for call, message in (
+    cases: list[tuple[Callable[[], Tensor], str]] = [
         (
             lambda: ops.lstm.hold(drive, h[:, :7], weight_hh, 1),
             r"^h of lstm must be \(B, 2 \* H\), got shape \(2, 7\)$",
@@ -242,7 +242,8 @@ def test_hold_refuses_what_does_not_fit() -> None:
         (lambda: ops.lstm.hold(drive, h.double(), weight_hh, 1), "^h of lstm must have weight_hh's dtype and device"),
         (lambda: ops.lstm.hold(drive, h, weight_hh, -1), "^steps must be at least 0, got -1$"),
         (lambda: ops.lstm.hold(drive, h, weight_hh, 1, -0.5), "^hardness must be finite and not negative, got -0.5$"),
-    ):
+    ]
+    for call, message in cases:
         with pytest.raises(ValueError, match=message):
             call()
 

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-__all__ = ["gate", "matrix", "row", "sequences", "sigmoid", "slope", "tanh", "transposed"]
+__all__ = ["gate", "matrix", "overwrite", "row", "sequences", "sigmoid", "slope", "tanh", "transposed"]
 
 
 @triton.jit
@@ -52,6 +52,12 @@ def sequences(lengths, batch, many: tl.constexpr):
 def row(t, b, first_rows, hold: tl.constexpr):
     """The rows of step t: the only one there is where the drive is held."""
     return b * 0 if hold else tl.load(first_rows + t) + b
+
+
+@triton.jit
+def overwrite():
+    """Before what has been loaded is overwritten: several threads may hold the same number, each to load it itself."""
+    tl.debug_barrier()
 
 
 @triton.jit

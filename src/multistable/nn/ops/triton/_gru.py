@@ -5,7 +5,17 @@ import triton.language as tl
 from torch import Tensor
 
 from multistable.nn.ops.triton._cell import Cell
-from multistable.nn.ops.triton._functions import gate, matrix, row, sequences, sigmoid, slope, tanh, transposed
+from multistable.nn.ops.triton._functions import (
+    gate,
+    matrix,
+    overwrite,
+    row,
+    sequences,
+    sigmoid,
+    slope,
+    tanh,
+    transposed,
+)
 
 __all__ = ["gru"]
 
@@ -28,7 +38,7 @@ def _step_back(d, n, r, z, m, h, gamma, hard: tl.constexpr):
     return of_n, of_r, of_z, of_m, d * z
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _forward(
     start, last, gates, states, weight_hh, bias_m, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -56,6 +66,7 @@ def _forward(
         )  # fmt: skip
         h = tl.where(on, after, h)
         if not hold:
+            overwrite()
             tl.store(at, n, on)
             tl.store(at + size, r, on)
             tl.store(at + 2 * size, z, on)
@@ -64,7 +75,7 @@ def _forward(
     tl.store(last + b[:, None] * size + j[None, :], h, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _backward(
     of_states, of_state, gates, before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,
@@ -105,7 +116,7 @@ def _backward(
     tl.store(of_state + b[:, None] * size + j[None, :], d, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_forward(
     state, gates, states, weight_hh, bias_m, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -150,7 +161,7 @@ def _streamed_forward(
         tl.debug_barrier()
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_backward(
     of_states, of_state, gates, before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,

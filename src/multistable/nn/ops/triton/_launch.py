@@ -57,7 +57,8 @@ def _settings(
     constants: dict[str, Any] = {"many": SEQUENCES, "precision": precision}
     grid = (triton.cdiv(batch, SEQUENCES),)
     if form == "resident":
-        return constants | {"units": padded(size)}, {"num_warps": 8}, grid
+        units = padded(size)
+        return constants | {"units": units}, {"num_warps": min(8, units // 8)}, grid
     block_k, options = _BLOCK_K[precision], _OPTIONS[precision]
     stages = options["num_stages"]
     if stages * _stage(matrices, block_k) > shared_memory:

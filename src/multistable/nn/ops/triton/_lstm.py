@@ -5,7 +5,17 @@ import triton.language as tl
 from torch import Tensor
 
 from multistable.nn.ops.triton._cell import Cell
-from multistable.nn.ops.triton._functions import gate, matrix, row, sequences, sigmoid, slope, tanh, transposed
+from multistable.nn.ops.triton._functions import (
+    gate,
+    matrix,
+    overwrite,
+    row,
+    sequences,
+    sigmoid,
+    slope,
+    tanh,
+    transposed,
+)
 
 __all__ = ["lstm"]
 
@@ -32,7 +42,7 @@ def _step_back(of_h, of_c, i, f, o, half_g, c, before, gamma, hard: tl.constexpr
     return of_i, of_f, of_o, of_g, of_c * f
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _forward(
     start, last, gates, states, inners, weight_hh, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -63,6 +73,7 @@ def _forward(
         h = tl.where(on, h_after, h)
         c = tl.where(on, c_after, c)
         if not hold:
+            overwrite()
             tl.store(at, i, on)
             tl.store(at + size, f, on)
             tl.store(at + 2 * size, o, on)
@@ -73,7 +84,7 @@ def _forward(
     tl.store(last + here + size, c, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _backward(
     of_states, of_state, gates, inners, inner_before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,
@@ -122,7 +133,7 @@ def _backward(
     tl.store(of_state + here + size, of_c, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_forward(
     state, inner, gates, states, inners, weight_hh, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -173,7 +184,7 @@ def _streamed_forward(
         tl.debug_barrier()
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_backward(
     of_states, of_state, gates, inners, inner_before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,

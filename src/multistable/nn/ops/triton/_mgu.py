@@ -6,12 +6,12 @@ import triton.language as tl
 from torch import Tensor
 
 from multistable.nn.ops.triton._cell import Cell
-from multistable.nn.ops.triton._functions import gate, matrix, row, sequences, slope, tanh, transposed
+from multistable.nn.ops.triton._functions import gate, matrix, overwrite, row, sequences, slope, tanh, transposed
 
 __all__ = ["mgu"]
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _forward(
     start, last, gates, states, weight_hh, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -32,13 +32,14 @@ def _forward(
         candidate = tanh(tl.load(at + size, on, 0.0) + tl.dot(f * h, u_h, input_precision=precision))
         h = tl.where(on, (1 - f) * h + f * candidate, h)
         if not hold:
+            overwrite()
             tl.store(at, f, on)
             tl.store(at + size, candidate, on)
             tl.store(states + r * size + j[None, :], h, on)
     tl.store(last + b[:, None] * size + j[None, :], h, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _backward(
     of_states, of_state, gates, before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,
@@ -71,7 +72,7 @@ def _backward(
     tl.store(of_state + b[:, None] * size + j[None, :], d, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_forward(
     state, opening, gates, states, weight_hh, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -123,7 +124,7 @@ def _streamed_forward(
         tl.debug_barrier()
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_backward(
     of_states, of_state, gates, before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,

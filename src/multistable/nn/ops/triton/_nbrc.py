@@ -5,7 +5,17 @@ import triton.language as tl
 from torch import Tensor
 
 from multistable.nn.ops.triton._cell import Cell
-from multistable.nn.ops.triton._functions import gate, matrix, row, sequences, sigmoid, slope, tanh, transposed
+from multistable.nn.ops.triton._functions import (
+    gate,
+    matrix,
+    overwrite,
+    row,
+    sequences,
+    sigmoid,
+    slope,
+    tanh,
+    transposed,
+)
 
 __all__ = ["nbrc"]
 
@@ -27,7 +37,7 @@ def _step_back(d, c, half_a, candidate, h, gamma, hard: tl.constexpr):
     return of_c, of_a, of_candidate, d * c + 2 * of_candidate * half_a
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _forward(
     start, last, gates, states, weight_hh, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -52,6 +62,7 @@ def _forward(
         )  # fmt: skip
         h = tl.where(on, after, h)
         if not hold:
+            overwrite()
             tl.store(at, c, on)
             tl.store(at + size, half_a, on)
             tl.store(at + 2 * size, candidate, on)
@@ -59,7 +70,7 @@ def _forward(
     tl.store(last + b[:, None] * size + j[None, :], h, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _backward(
     of_states, of_state, gates, before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,
@@ -95,7 +106,7 @@ def _backward(
     tl.store(of_state + b[:, None] * size + j[None, :], d, real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_forward(
     state, gates, states, weight_hh, hardness, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, hold: tl.constexpr,
@@ -137,7 +148,7 @@ def _streamed_forward(
         tl.debug_barrier()
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def _streamed_backward(
     of_states, of_state, gates, before, weight_hh, hardness, of_gates, first_rows, lengths, batch,
     size: tl.constexpr, hard: tl.constexpr, direct: tl.constexpr,
