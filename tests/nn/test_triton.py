@@ -43,15 +43,15 @@ def _kernels(device: torch.device) -> None:
 kernels = pytest.mark.usefixtures("_kernels")
 
 
-@pytest.mark.skipif(INTERPRETED, reason="this is it")
+@pytest.mark.skipif(INTERPRETED or torch.cuda.is_available(), reason="they run here already")
 def test_all_of_this_in_the_interpreter() -> None:
     root = Path(__file__).parents[2]
-    alone = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": "", "PYTEST_ADDOPTS": ""}
+    alone = {**os.environ, "TRITON_INTERPRET": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", __file__]
     run = subprocess.run(command, cwd=root, env=alone, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     passed = re.search(r"(\d+) passed", run.stdout)
-    assert passed and int(passed[1]) > 9 * len(PATHS), run.stdout
+    assert passed and int(passed[1]) > 8 * len(PATHS), run.stdout
 
 
 def path_of(form: str, precision: str = "tf32x3") -> str:
@@ -69,13 +69,13 @@ class Case(NamedTuple):
 
 
 def drawn() -> Iterator[Case]:
-    """Every dimension up to 200; in the interpreter, which takes milliseconds for a step, one at a time, 30 steps."""
+    """Every dimension up to 200; in the interpreter, where a step of a program takes milliseconds, fewer and in turn."""
     yield Case(0, 0, 5, 3, bias=False, lengths=(6, 4, 4, 1))
     yield Case(0, 0, 17, 2, 0.2, lengths=(*[3] * 2, *[2] * 15, 1))
     draw = random.Random(0)
-    for long in range(4):
+    for long, up_to in enumerate((20, 40, 200)):
         sizes = [draw.randint(1, 4) for _ in range(4)]
-        sizes[long] = draw.randint(20, 30) if long == 0 else draw.randint(100, 200)
+        sizes[long] = draw.randint(up_to // 2, up_to)
         yield Case(sizes[0], sizes[1], sizes[2], sizes[3], draw.choice([None, 0.3]))
     if not torch.cuda.is_available():
         return

@@ -56,7 +56,7 @@ def row(t, b, first_rows, hold: tl.constexpr):
 
 @triton.jit
 def overwrite():
-    """Before what has been loaded is overwritten: several threads may hold the same number, each to load it itself."""
+    """Before what has been loaded is overwritten: with more threads than numbers, several load the same."""
     tl.debug_barrier()
 
 
