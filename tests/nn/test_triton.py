@@ -69,7 +69,7 @@ class Case(NamedTuple):
 
 
 def drawn() -> Iterator[Case]:
-    """Every dimension up to 200; in the interpreter, where a step of a program takes milliseconds, fewer and in turn."""
+    """Every dimension up to 200; in the interpreter, where a program's step takes milliseconds, fewer and in turn."""
     yield Case(0, 0, 5, 3, bias=False, lengths=(6, 4, 4, 1))
     yield Case(0, 0, 17, 2, 0.2, lengths=(*[3] * 2, *[2] * 15, 1))
     draw = random.Random(0)
