@@ -73,9 +73,9 @@ def drawn() -> Iterator[Case]:
     yield Case(0, 0, 5, 3, bias=False, lengths=(6, 4, 4, 1))
     yield Case(0, 0, 17, 2, 0.2, lengths=(*[3] * 2, *[2] * 15, 1))
     draw = random.Random(0)
-    for long, up_to in enumerate((20, 40, 200)):
+    for long, (low, high) in enumerate(((10, 20), (20, 40), (130, 200))):  # more units than one block has
         sizes = [draw.randint(1, 4) for _ in range(4)]
-        sizes[long] = draw.randint(up_to // 2, up_to)
+        sizes[long] = draw.randint(low, high)
         yield Case(sizes[0], sizes[1], sizes[2], sizes[3], draw.choice([None, 0.3]))
     if not torch.cuda.is_available():
         return
