@@ -128,6 +128,10 @@ def results(function: Any, values: list[Tensor | None], *fixed: Any) -> list[Ten
 def test_values_and_gradients_are_those_of_the_formula(name: str, form: str, case: Case) -> None:
     op = ALL[name]
     values, sizes, hardness = arguments(op, case)
+    weight_hh = values[3]
+    assert weight_hh is not None
+    if weight_hh.is_cuda and form == "resident" and op.path(weight_hh) != path_of(form):
+        pytest.skip("more weights than a program can hold")
     ours = results(lambda *given: scan(op, path_of(form), *given), values, sizes, hardness)
     plain = results(lambda *given: scan(op, "plain", *given), values, sizes, hardness)
     in_float64 = [None if value is None else value.double() for value in values]
@@ -320,7 +324,7 @@ def test_on_a_gpu_layers_take_the_kernels(kind: type[nn.GRU | nn.LSTM | nn.MGU])
 @pytest.mark.parametrize(("name", "form"), PATHS[1:])
 def test_on_a_gpu_tf32_differs_by_its_rounding(name: str, form: str) -> None:
     op = ALL[name]
-    values, _, _ = arguments(op, Case(50, 20, 100 if form == "streamed" else 60, 3))
+    values, _, _ = arguments(op, Case(50, 20, 100 if form == "streamed" else 30, 3))
     values = [None if value is None else value.cuda() for value in values]
     ours = results(lambda *given: scan(op, path_of(form, "tf32"), *given), values, None, None)
     exact = results(op.reference, [None if value is None else value.double() for value in values])
