@@ -45,6 +45,9 @@ class Product(Dynamics):
         scans = [factor.scan_constant(own_u, steps, own) for factor, own, own_u in self._own(s, u)]
         return torch.cat([outputs for outputs, _ in scans], -1), torch.cat([last for _, last in scans], -1)
 
+    def hold(self, s: Tensor, u: Tensor, steps: int) -> Tensor:
+        return torch.cat([factor.hold(own, own_u, steps) for factor, own, own_u in self._own(s, u)], -1)
+
     def _own(self, s: Tensor, u: Tensor) -> list[tuple[Dynamics, Tensor, Tensor]]:
         """Each factor with its parts of the state and the input."""
         states = s.split([factor.state_size for factor in self.factors], -1)
