@@ -127,7 +127,7 @@ def _is_ragged(inputs: Any) -> bool:
 def _as_sequences(stack: Stack, batch: Any) -> Sequences:
     if _is_ragged(batch):
         return _pad(stack.module, list(batch), stack.input_size)
-    batch = _move(_first(batch), device=next(stack.module.parameters()).device)
+    batch = _move(_first(batch), device=stack.parameters()[0].device)
     if stack.adapter.is_cell and isinstance(batch, Tensor) and batch.dim() == 3:
         check_inputs(stack.module, batch, (3,), stack.input_size)
         return Sequences(batch, full_lengths(batch))
@@ -149,6 +149,8 @@ def _first(batch: Any) -> Any:
 
 def _move(batch: Any, device: torch.device) -> Any:
     batch = _first(batch)
+    if hasattr(batch, "batch_size") and isinstance(batch, Mapping):
+        return batch.to(device).copy()  # type: ignore[attr-defined]  # a TensorDict, which models write into
     if isinstance(batch, Mapping):
         return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
     return batch.to(device) if hasattr(batch, "to") else batch

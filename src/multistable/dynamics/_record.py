@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from multistable._utils.restore import undisturbed
+from multistable._utils.names import type_name
+from multistable.dynamics._listen import listening
 from multistable.dynamics.calls import Sequences, merge
 from multistable.dynamics.stack import Stack
 
-__all__ = ["record"]
+__all__ = ["is_keywords", "record"]
 
 
 def record(model: nn.Module, stacks: Sequence[Stack], batch: Any, generator: torch.Generator) -> list[Sequences]:
@@ -39,14 +41,19 @@ def record(model: nn.Module, stacks: Sequence[Stack], batch: Any, generator: tor
         context.enter_context(torch.no_grad())
         context.enter_context(undisturbed(model, generator))
         for recorder in recorders:
-            hook = recorder.stack.module.register_forward_hook(recorder, with_kwargs=True)
-            context.callback(hook.remove)
-        model(**batch) if isinstance(batch, Mapping) else model(batch)
+            module, direct = recorder.stack.module, recorder.stack.adapter.direct
+            context.enter_context(listening(module, recorder, direct=direct))
+        model(**batch) if is_keywords(batch) else model(batch)
     for stack, recorder in zip(stacks, recorders, strict=True):
         if not recorder.chains:
-            kind = type(stack.module).__name__
+            kind = type_name(type(stack.module))
             raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({kind})")
     return [recorder.sequences() for recorder in recorders]
+
+
+def is_keywords(batch: Any) -> bool:
+    """Whether a batch is a model's keyword arguments: a mapping, but not a TensorDict, which is one argument."""
+    return isinstance(batch, Mapping) and not hasattr(batch, "batch_size")
 
 
 _Tagged = list[tuple[Tensor, int]]
@@ -60,6 +67,7 @@ class _Recorder:
         self.signature = inspect.signature(stack.module.forward)
         self.inputs_name, *others = self.signature.parameters
         self.state_name = stack.adapter.state_name or next(iter(others), None)
+        self.arguments = stack.adapter.arguments or self._by_name
         # A reverse direction's state belongs to the sequence's beginning: nothing goes on from it.
         self.can_go_on = not any(part.reverse for part in stack.parts)
         self.chains: list[list[Sequences]] = []
@@ -67,9 +75,7 @@ class _Recorder:
         self.open: deque[tuple[list[Sequences], list[_Tagged]]] = deque(maxlen=8)
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        arguments = self.signature.bind(*args, **kwargs).arguments
-        inputs = args[0] if args else arguments.get(self.inputs_name)
-        state = arguments.get(self.state_name or "")
+        inputs, state = self.arguments(module, *args, **kwargs)
         # The model may go on to write into the tensors that it passes.
         call = self.stack.read(inputs, state).clone()
         # Cells return the state alone, layers return it behind their outputs.
@@ -80,6 +86,10 @@ class _Recorder:
             self.chains.append(chain)
         chain.append(call)
         self.open.append((chain, returned))
+
+    def _by_name(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        arguments = self.signature.bind(*args, **kwargs).arguments
+        return args[0] if args else arguments.get(self.inputs_name), arguments.get(self.state_name or "")
 
     def _chain_before(self, given: _Tagged) -> list[Sequences] | None:
         """The chain that goes on from the state `given`, taken out of those that are open."""

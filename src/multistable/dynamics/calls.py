@@ -171,6 +171,7 @@ def check_inputs(module: nn.Module, inputs: Any, ranks: tuple[int, ...], input_s
         raise ValueError(
             f"inputs of {kind} must hold at least one sequence of at least one step, got shape {tuple(inputs.shape)}"
         )
-    dtype = next(module.parameters()).dtype
+    first = next(module.parameters(), None)
+    dtype = inputs.dtype if first is None else first.dtype.to_real()
     if inputs.dtype != dtype:
         raise TypeError(f"inputs of {kind} must have its parameters' dtype {dtype}, got {inputs.dtype}")
