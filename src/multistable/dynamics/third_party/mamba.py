@@ -20,8 +20,12 @@ def _sizes(module: Any) -> tuple[int, int]:
 
 
 def _step(module: Any, s: Tensor, u: Tensor) -> Tensor:
+    config = module.config
     h, window = s.split(_sizes(module), -1)
-    cache = (h.unflatten(-1, (module.config.d_inner, -1)), window.unflatten(-1, (module.config.d_inner, -1)))
+    cache = (
+        h.unflatten(-1, (config.d_inner, config.d_state)),
+        window.unflatten(-1, (config.d_inner, config.d_conv - 1)),
+    )
     _, after = module.step(u, cache)
     return torch.cat([part.flatten(1) for part in after], -1)
 
