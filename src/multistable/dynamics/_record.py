@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from multistable._utils.restore import undisturbed
 from multistable._utils.names import type_name
+from multistable._utils.restore import undisturbed
 from multistable.dynamics._listen import listening
 from multistable.dynamics.calls import Sequences, merge
 from multistable.dynamics.stack import Stack

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import nn
 
+from multistable._utils.names import type_name
 from multistable.dynamics._direction_adapter import direction_adapter
 from multistable.dynamics._of_direction import DirectionDynamics
-from multistable._utils.names import type_name
 from multistable.dynamics.adapter import Adapter, Arguments
 from multistable.dynamics.base import Dynamics
 from multistable.dynamics.calls import Sequences, read_cell_call, read_double_call, read_layer_call
@@ -67,7 +67,7 @@ def recurrent_modules(module: nn.Module) -> list[tuple[str, nn.Module, Adapter]]
         raise TypeError(f"module must be an nn.Module, got {type_name(type(module))}")
     found = list(_search(module, "", set()))
     if not found:
-        known = ", ".join(sorted(map(type_name, _ADAPTERS)))
+        known = ", ".join(sorted(set(map(type_name, _ADAPTERS))))
         raise ValueError(
             f"module must be or hold a recurrent layer, got {type_name(type(module))} without one; known are {known} "
             f"and some of {', '.join(sorted({name.partition('.')[0] for name in THIRD_PARTY}))} "
