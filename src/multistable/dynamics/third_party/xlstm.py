@@ -1,9 +1,9 @@
 """The sLSTM of `xlstm`, as a layer and as the cell in it.
 
-The cell's state is y, c, n, m: what it passes on, its memory, and the normaliser and stabiliser of that. A layer's state
-is its cell's, followed by the inputs in its convolution's window. Two states are told apart by y. The others are of
-another size (n comes to 1 / (1 - f), thousands where the forget gate f is nearly open), and settle as y does: where y
-is at rest, the gates are, and with them m, n and c.
+The cell's state is y, c, n, m: what it passes on, its memory, and the normaliser and stabiliser of that. A layer's
+state is its cell's, followed by the inputs in its convolution's window. States are told apart by y. The other parts are
+of another size (n comes to 1 / (1 - f), thousands where the forget gate f is nearly open) and say no more in the end:
+under a constant input, where y is at rest the gates are, and by them c, n and m go where they go.
 
 Source: Beck et al., "xLSTM: extended long short-term memory", NeurIPS 2024, arXiv:2405.04517.
 """
