@@ -81,8 +81,9 @@ def slstm(recurrent: str) -> nn.Module:
     config = sLSTMLayerConfig(
         embedding_dim=UNITS, num_heads=2, backend="vanilla", bias_init="standard", recurrent_weight_init=recurrent
     )
-    made: nn.Module = sLSTMLayer(config)
-    made.reset_parameters()
+    layer = sLSTMLayer(config)
+    layer.reset_parameters()
+    made: nn.Module = layer
     return made
 
 

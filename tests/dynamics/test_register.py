@@ -68,7 +68,7 @@ def test_states_are_told_apart_by_what_is_observed() -> None:
 def test_a_warmup_is_on_what_is_observed() -> None:
     register(Counted, counted_step, observe=lambda module, s: 0 * s[:, :4])
     result = warmup(Counted(), [random(length, 2) for length in range(3, 23)], steps=1, horizon=3, generator=0)
-    assert result.history.vaa_star == ((pytest.approx(1 / 20, abs=1e-3),),)
+    assert result.history.vaa_star[0] == pytest.approx([1 / 20], abs=1e-3)
 
 
 @pytest.mark.parametrize(("observe", "error", "message"), [
@@ -95,7 +95,7 @@ class Borrower(nn.Module):
         self.lender = [lender]
 
     def forward(self, u: Tensor, s: Tensor) -> Tensor:
-        return s / 2 + self.lender[0](u)
+        return s / 2 + F.linear(u, self.lender[0].weight, self.lender[0].bias)
 
 
 def test_parameters_that_live_elsewhere() -> None:
@@ -155,7 +155,8 @@ class LinearAttention(nn.Module):
 
 
 def attention_step(module: LinearAttention, s: Tensor, u: Tensor) -> Tensor:
-    k, v = module.key(u[:, :2]), module.value(u[:, 2:])
+    k: Tensor = module.key(u[:, :2])
+    v: Tensor = module.value(u[:, 2:])
     return s / 2 + (k[:, :, None] * v[:, None]).flatten(1)
 
 
@@ -313,6 +314,6 @@ def test_the_real_view_of_a_complex_state() -> None:
 def test_complex_parameters_in_half_precision_or_not_finite() -> None:
     register(LRU, lambda module, s, u: as_real(module(u, as_complex(s))))
     module = LRU()
-    module.B.data[0, 0] = complex(0, float("inf"))
+    module.B.data[0, 0] = torch.tensor(complex(0, float("inf")))
     with pytest.raises(ValueError, match="^parameters of 'cell' must be finite, got NaN or infinity$"):
         measure(module, torch.randn(5, 4, 2), horizon=3)

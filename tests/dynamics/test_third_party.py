@@ -4,6 +4,7 @@ Each package that is not installed is left out.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -121,11 +122,11 @@ def test_steps_lead_to_the_state_that_the_module_comes_to(name: str) -> None:
         state = torch.zeros_like(expected)
         for u in inputs:
             state = stack.step(state, u)
-    equal = {"rtol": 1e-12, "atol": 1e-12}
-    torch.testing.assert_close(stack.run(inputs), expected, **equal)
-    torch.testing.assert_close(state, expected, **equal)
+    equal = partial(torch.testing.assert_close, rtol=1e-12, atol=1e-12)
+    equal(stack.run(inputs), expected)
+    equal(state, expected)
     # A copy in double precision computes the same.
-    torch.testing.assert_close(stack.in_float64().run(inputs), expected, **equal)
+    equal(stack.in_float64().run(inputs), expected)
 
 
 @pytest.mark.parametrize("window", [2, 4])

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from multistable._utils.checks import check_finite
 from multistable.dynamics import Sequences, Stack, record
+from multistable.dynamics._record import is_keywords
 from multistable.dynamics.calls import check_inputs, full_lengths
 
 __all__ = ["batches", "received"]
@@ -149,9 +150,7 @@ def _first(batch: Any) -> Any:
 
 def _move(batch: Any, device: torch.device) -> Any:
     batch = _first(batch)
-    if hasattr(batch, "batch_size") and isinstance(batch, Mapping):
-        return batch.to(device).copy()  # type: ignore[attr-defined]  # a TensorDict, which models write into
-    if isinstance(batch, Mapping):
+    if is_keywords(batch):
         return {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
     return batch.to(device) if hasattr(batch, "to") else batch
 

@@ -27,7 +27,7 @@ def record(model: nn.Module, stacks: Sequence[Stack], batch: Any, generator: tor
     Args:
         model: the model.
         stacks: the recurrent modules in it to record.
-        batch: a mapping is passed on as keyword arguments, anything else as the only argument.
+        batch: a mapping is passed on as keyword arguments, anything else, and a TensorDict, as the only argument.
         generator: seeds what the model draws at random, so that it draws the same for equal generators.
 
     Returns:
@@ -43,7 +43,10 @@ def record(model: nn.Module, stacks: Sequence[Stack], batch: Any, generator: tor
         for recorder in recorders:
             module, direct = recorder.stack.module, recorder.stack.adapter.direct
             context.enter_context(listening(module, recorder, direct=direct))
-        model(**batch) if is_keywords(batch) else model(batch)
+        if is_keywords(batch):
+            model(**batch)
+        else:
+            model(batch.copy() if isinstance(batch, Mapping) else batch)  # a model writes into its TensorDict
     for stack, recorder in zip(stacks, recorders, strict=True):
         if not recorder.chains:
             kind = type_name(type(stack.module))

@@ -46,7 +46,9 @@ def in_double(module: Module) -> Module:
 
     `nn.Module.double` leaves complex ones in single precision.
     """
-    return copy.deepcopy(module)._apply(doubled)
+    copied = copy.deepcopy(module)
+    copied._apply(doubled)  # type: ignore[no-untyped-call]
+    return copied
 
 
 def doubled(tensor: Tensor) -> Tensor:

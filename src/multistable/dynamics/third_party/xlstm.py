@@ -43,7 +43,7 @@ def _cell_state(state: Any) -> Tensor | None:
 
 def _window_size(layer: Any) -> int:
     """Inputs that the convolution looks back on, times their features."""
-    return max(0, layer.config.conv1d_kernel_size - 1) * int(layer.config.embedding_dim)
+    return max(0, int(layer.config.conv1d_kernel_size) - 1) * int(layer.config.embedding_dim)
 
 
 def _layer_step(layer: Any, s: Tensor, u: Tensor) -> Tensor:
