@@ -31,11 +31,13 @@ def test_a_flip_flop_has_eight_wells_as_by_brute_force(rows: SimpleNamespace) ->
     for row in found:
         assert [row["attractors without input"], *row["attractors under each pulse"]] == row["by brute force"]
         assert row["by gradient descent"]["of them among ours"] == row["by gradient descent"]["count"]
+    gru = next(row for row in found if row["cell"] == "GRU" and row["seed"] == 0)  # the one that the page looks at
+    assert (gru["fixed points"], gru["unstable directions"]) == (27, [8, 12, 6, 1])
     assert median(row["by gradient descent"]["seconds"] / row["seconds"] for row in found) > 10
 
 
 def test_hard_gates_are_not_worse_where_networks_were_trained_and_flat_beyond(rows: SimpleNamespace) -> None:
-    """Medians: of denoising's errors within the spread of seeds, of digits within a point."""
+    """Medians over the seeds: digits to within a point, as many as there are in 100; denoising as the soft ones do."""
     by_kind: dict[tuple[str, bool], list[dict[str, float]]] = {}
     for row in rows.findings("hard_tasks"):
         by_kind.setdefault((row["task"], row["hard"]), []).append(row["test"])
@@ -44,14 +46,16 @@ def test_hard_gates_are_not_worse_where_networks_were_trained_and_flat_beyond(ro
         return median(one[length] for one in by_kind[task, hard])
 
     assert middle("rows", True, "100000") == middle("rows", True, "150") > middle("rows", False, "150") - 0.01
-    assert middle("denoising", True, "150") < 1.5 * middle("denoising", False, "150")
-    assert middle("denoising", True, "100000") < 3 * middle("denoising", True, "150")
+    assert middle("denoising", True, "150") <= middle("denoising", False, "150")
+    hard, soft = ([one["100000"] for one in by_kind["denoising", kind]] for kind in (True, False))
+    assert 100 * max(hard) < min(soft)
 
 
 def test_a_warmup_before_hard_gates_ends_more_precise_than_chrono_gates(rows: SimpleNamespace) -> None:
-    found = [row for row in rows.findings("hard_gates_gru") if row["task"] == "copy" and row["gates"] != "soft"]
+    found = [row for row in rows.findings("hard_gates_gru") if row["task"] == "copy"]
 
-    def of(start: str) -> list[float]:
-        return [row["test"]["100000"] for row in found if row["start"] == start]
+    def of(gates: str, start: str) -> list[float]:
+        return [row["test"]["100000"] for row in found if (row["gates"], row["start"]) == (gates, start)]
 
-    assert max(of("warmup")) < median(of("chrono")) or median(of("warmup")) < median(of("chrono")) / 3
+    assert max(of("hard", "warmup")) < min(of("hard", "chrono"))
+    assert median(of("hard", "warmup")) < median(of("margin", "chrono"))

@@ -13,7 +13,7 @@ from multistable._measure.selection import Selection
 from multistable._utils.checks import check_finite
 from multistable.dynamics import Dynamics, Product, Stack
 
-__all__ = ["Question", "as_double", "check_states", "given", "questions"]
+__all__ = ["Question", "as_double", "check_states", "questions", "starts_of"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ def as_double(tensor: Tensor) -> Tensor:
     return tensor.detach().double()
 
 
-def check_states(inputs: Any, states: Any, stacks: Sequence[Stack]) -> None:
+def check_states(inputs: Any, states: Any, u: Input, stacks: Sequence[Stack]) -> None:
     """Raise unless there are either inputs or states, and these are states of the recurrent modules.
 
     Raises:
         TypeError: both or none were given, or the states are no floating-point tensor.
-        ValueError: the states have a wrong shape, or hold NaN or infinity.
+        ValueError: the states have a wrong shape, or hold NaN or infinity; or `u` is that of data.
     """
     if (inputs is None) == (states is None):
         raise TypeError(f"either inputs or states must be given, got {'neither' if inputs is None else 'both'}")
@@ -56,9 +56,18 @@ def check_states(inputs: Any, states: Any, stacks: Sequence[Stack]) -> None:
     if states.dim() != 2 or states.shape[1] != size or len(states) == 0:
         raise ValueError(f"states must have shape (n, {size}), got {tuple(states.shape)}")
     check_finite("states", states)
+    if isinstance(u, str):
+        raise ValueError(f"u must be a tensor, 0 or None where states are given, got {u!r}: there are no data")
 
 
-def given(states: Tensor, stacks: Sequence[Stack]) -> Reached:
+def starts_of(selection: Selection, inputs: Any, states: Tensor | None, n: int, generator: torch.Generator) -> Reached:
+    """The states to start from: those that prefixes of `n` sequences lead to, or those that a caller gave."""
+    if states is None:
+        return selection.reach(selection.batches(inputs, n, generator, endless=False), n, generator)
+    return _given(states, selection.stacks)
+
+
+def _given(states: Tensor, stacks: Sequence[Stack]) -> Reached:
     """States that a caller gave, as if sequences without a step had led to them."""
     parts = states.split([stack.state_size for stack in stacks], -1)
     of_stacks = [part.to(stack.parameters()[0].device) for part, stack in zip(parts, stacks, strict=True)]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from multistable._attractors.steps import moved
 from multistable.dynamics import Dynamics, jacobians
 
 __all__ = ["Descended", "descend"]
@@ -34,7 +35,7 @@ def descend(layer: Dynamics, s: Tensor, u: Tensor) -> Descended:
         u: the constant input, (I,).
     """
     s = s.clone()
-    residual = _residual(layer, s, u)
+    residual = moved(layer, s, u)
     settled = torch.zeros(len(s), dtype=torch.bool, device=s.device)
     damping = torch.full_like(s[:, 0], _FIRST)
     left = torch.isfinite(residual).all(1).nonzero()[:, 0]
@@ -49,7 +50,7 @@ def descend(layer: Dynamics, s: Tensor, u: Tensor) -> Descended:
         damped = normal + damp[:, None, None] * identity
         step = torch.linalg.solve_ex(damped, gradient[..., None]).result[..., 0]
         tried = now - step
-        after = _residual(layer, tried, u)
+        after = moved(layer, tried, u)
         fall = r.square().sum(1) - after.square().sum(1)
         expected = (step * (gradient + damp[:, None] * step)).sum(1)
         better = fall > 0
@@ -66,7 +67,3 @@ def descend(layer: Dynamics, s: Tensor, u: Tensor) -> Descended:
         )
         left = left[~(at_rest | flat) & (damping[left] < _MOST)]
     return Descended(s, residual, settled)
-
-
-def _residual(layer: Dynamics, s: Tensor, u: Tensor) -> Tensor:
-    return layer.step(s, u.expand(len(s), -1)) - s

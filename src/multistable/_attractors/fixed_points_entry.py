@@ -1,12 +1,13 @@
 """`fixed_points`: where a network under a constant input stays, stable or not, and where it is slow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor, nn
 
-from multistable._attractors.asked import Question, check_states, given, questions
+from multistable._attractors.asked import Question, check_states, questions, starts_of
 from multistable._attractors.basin import bounding, sides
 from multistable._attractors.descent import descend
 from multistable._attractors.fixed_points_results import FixedPoints
@@ -14,16 +15,17 @@ from multistable._attractors.grouping import first_of_groups
 from multistable._attractors.newton import newton
 from multistable._attractors.roots import SAME
 from multistable._attractors.spectrum import STABLE
+from multistable._attractors.steps import moved, once
 from multistable._measure.constants import Input, check_input
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int
 from multistable._utils.randomness import as_generator
-from multistable.dynamics import Dynamics, jacobians
+from multistable.dynamics import Dynamics, Forward, jacobians
 
 __all__ = ["fixed_points"]
 
 _ALONG = (0, 1, 3, 10, 30, 100)  # steps from the states that are given, after which starts are taken
-_SPREAD, _LEAST_SPREAD = 1.0, 0.1  # of the noise: in standard deviations of the states, and added
+_LEAST_SPREAD = 0.1  # of the noise, beside a standard deviation of the states
 _BETWEEN, _BETWEEN_NOISE = 4, 0.1  # states that are mixed, and how much of the noise is added: saddles lie between
 _FAR = 100.0  # how far beyond the states that were given, in the largest entry, is out of reach
 _APART = 1e-3  # slow points closer than this are one
@@ -41,6 +43,7 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
 ) -> FixedPoints: ...
 
@@ -55,6 +58,7 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
 ) -> Any: ...
 
@@ -68,6 +72,7 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
 ) -> Any:
     """The fixed points of a network under a constant input: stable ones, saddles and repellers, and its slow points.
@@ -89,6 +94,9 @@ def fixed_points(
         starts: how many states the search starts from.
         n: how many sequences to take; fewer if `inputs` holds fewer.
         layers: the names of the layers whose modules to look at, as `multistable.dynamics.dynamics` lists them.
+        forward: how a batch enters the module, as in `lambda model, batch: model(batch["tokens"], batch["lengths"])`;
+            the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
+            forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws sequences, prefixes, constant inputs and noise: a `torch.Generator`, or a seed; by default a
             new one with torch's initial seed.
 
@@ -114,20 +122,14 @@ def fixed_points(
     """
     n = check_int("n", n, at_least=2)
     starts = check_int("starts", starts)
-    selection = select(module, layers)
+    selection = select(module, layers, forward)
     check_input(u, selection.stacks)
-    check_states(inputs, states, selection.stacks)
-    if states is not None and isinstance(u, str):
-        raise ValueError("u must be a tensor, 0 or None where states are given, got 'data': there are no data")
+    check_states(inputs, states, u, selection.stacks)
     generator = as_generator(generator)
     with selection.opened(generator):
-        if states is None:
-            drawn = selection.batches(inputs, n, generator, endless=False)
-            reached = selection.reach(drawn, n, generator)
-        else:
-            reached = given(states, selection.stacks)
+        reached = starts_of(selection, inputs, states, n, generator)
         asked = questions(selection, u, reached, generator)
-        found = tuple(_look_at(one, starts, generator) for one in asked)
+        found = tuple(replace(_look_at(one, starts, generator), open_loop=reached.open_loop) for one in asked)
     return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]
 
 
@@ -174,7 +176,7 @@ def _starts(layer: Dynamics, s: Tensor, u: Tensor, count: int, generator: torch.
     noise = torch.randn(count, pool.shape[1], generator=generator, device=generator.device, dtype=torch.float64)
     noise[::4] = 0
     noise[1::2] *= _BETWEEN_NOISE
-    width = _SPREAD * pool.std(0, correction=0) + _LEAST_SPREAD
+    width = pool.std(0, correction=0) + _LEAST_SPREAD
     return states + width * noise.to(pool)
 
 
@@ -184,7 +186,7 @@ def _described(
     """What is known of the points, those with the fewest unstable directions first."""
     judged = jacobians(layer, points, u)
     for row, point in enumerate(points):
-        beside = sides(lambda s: layer.step(s, u.expand(len(s), -1)), point)
+        beside = sides(lambda s: once(layer, s, u), point)
         if beside is not None:
             judged[row] = bounding(judged[row], jacobians(layer, beside, u))
     values, vectors = torch.linalg.eig(judged)
@@ -194,7 +196,7 @@ def _described(
     unstable = (values.abs() > 2 - STABLE).sum(1)
     order = torch.stack([unstable.double(), values.abs().amax(1)]).T if len(points) else points
     place = sorted(range(len(points)), key=lambda k: tuple(order[k].tolist()))
-    residuals = (layer.step(points, u.expand(len(points), -1)) - points).abs()
+    residuals = moved(layer, points, u).abs()
     return FixedPoints(
         points=points[place],
         unstable=unstable[place],

@@ -9,7 +9,7 @@ from torch import Tensor
 from multistable._attractors.curve import Curve, closed_curve
 from multistable._attractors.kinds import Kind
 from multistable._attractors.lyapunov import SETTLING, Lyapunov, lyapunov
-from multistable._attractors.newton import orbit
+from multistable._attractors.steps import moved, orbit
 from multistable.dynamics import Dynamics
 
 __all__ = ["Motion", "drifts", "moves_on"]
@@ -70,7 +70,7 @@ def moves_on(layer: Dynamics, s: Tensor, u: Tensor, before: Tensor, horizon: int
     """
     found: dict[int, Motion] = {}
     curves: list[Curve] = []
-    speed, reach = (layer.step(s, u.expand(len(s), -1)) - s).norm(dim=1), (s - before).norm(dim=1)
+    speed, reach = moved(layer, s, u).norm(dim=1), (s - before).norm(dim=1)
     moving = (speed * horizon / 2 > _ROUNDS * reach).nonzero()[:, 0]
     for block in moving.split(max(1, _ENTRIES // (_SEEN * s.shape[1]))):
         seen = orbit(layer, s[block], u, _SEEN)
@@ -91,28 +91,21 @@ def _followed(
     layer: Dynamics, seen: Tensor, u: Tensor, steps: int, span: Tensor, horizon: int, curves: list[Curve]
 ) -> list[Motion]:
     """How trajectories move that were `seen` (k, B, S) to go on; curves are added to those that are known."""
-    reach = seen.amax(0) - seen.amin(0)
-    rounding = _ROUNDING * torch.finfo(seen.dtype).eps * seen.abs().amax(0)
-    apart = (_APART * reach).maximum(rounding).clamp(min=torch.finfo(seen.dtype).tiny)
+    apart = _displacement(seen)
     generator = torch.Generator().manual_seed(0)
     push = torch.randn(seen.shape[2], generator=generator, dtype=torch.float64, device="cpu").to(seen)
     pushed = layer.hold(seen[0] + _PUSH * apart * push, u, steps // 2)
     found = lyapunov(layer, pushed, u, steps, apart)
     largest, errors, across, across_errors = _exponents(found)
-    followed = [horizon + SETTLING + steps // 2 + steps] * len(largest)
+    followed = torch.full_like(largest, horizon + SETTLING + steps // 2 + steps, dtype=torch.long)
     maybe = ((largest > _MAYBE * errors) & (largest <= _ERRORS * errors)).nonzero()[:, 0]
     if len(maybe) > 0:
         longer = lyapunov(layer, found.states[-1, maybe], u, _LONGER * steps, apart[maybe])
         largest[maybe], errors[maybe], *_ = _exponents(longer)
-        followed = [
-            steps_taken + (_LONGER * steps + SETTLING if row in maybe.tolist() else 0)
-            for row, steps_taken in enumerate(followed)
-        ]
+        followed[maybe] += SETTLING + _LONGER * steps
     finite = torch.isfinite(found.states).all(2).all(0)
-    first, second = (_extent(half) for half in found.states.chunk(2))
-    bounded = finite & (second <= _GROWS * first) & (second <= _GROWS * _extent(seen).maximum(first))
     grows = (largest > _ERRORS * errors) & (largest * span > _CHAOTIC) & (largest * steps > _FOLDS)
-    chaotic = bounded & grows
+    chaotic = finite & grows & _reaches_no_further(found.states, seen)
     turns = finite & ~chaotic & (across < -_ERRORS * across_errors) & (-across * horizon > _SETTLED)
     motions = []
     for row in range(len(largest)):
@@ -124,8 +117,21 @@ def _followed(
             kind = "oscillation"
         exponent = float(largest[row]), float(errors[row])
         kept = states[-_FEWEST:].clone()
-        motions.append(Motion(kind, exponent, float(across[row]), curve, kept, followed[row]))
+        motions.append(Motion(kind, exponent, float(across[row]), curve, kept, int(followed[row])))
     return motions
+
+
+def _displacement(seen: Tensor) -> Tensor:
+    """How far from trajectories (k, B, S) others start beside them, entry by entry, (B, S)."""
+    reach = seen.amax(0) - seen.amin(0)
+    rounding = _ROUNDING * torch.finfo(seen.dtype).eps * seen.abs().amax(0)
+    return (_APART * reach).maximum(rounding).clamp(min=torch.finfo(seen.dtype).tiny)
+
+
+def _reaches_no_further(states: Tensor, seen: Tensor) -> Tensor:
+    """Whether trajectories (k, B, S) reach no further in their second half than in the first, or were seen to, (B,)."""
+    first, second = (_extent(half) for half in states.chunk(2))
+    return (second <= _GROWS * first) & (second <= _GROWS * _extent(seen).maximum(first))
 
 
 def _extent(states: Tensor) -> Tensor:
@@ -165,7 +171,7 @@ def drifts(layer: Dynamics, s: Tensor, u: Tensor, sizes: Sequence[Tensor], horiz
         layer: the layer or stack.
         s: the states at the horizon, (B, S).
         u: the constant input, (I,).
-        sizes: the absolute values of the states at a half and at a quarter of the horizon and at its end, each (B, S).
+        sizes: the absolute values of the states at a quarter and at a half of the horizon and at its end, each (B, S).
         horizon: how far they have been followed.
     """
     quarter, half, whole = sizes

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from multistable._attractors.steps import orbit
 from multistable.dynamics import Dynamics, jacobians
 
-__all__ = ["RESIDUAL", "Factors", "Found", "chord", "factors_of", "newton", "orbit", "return_jacobians"]
+__all__ = ["RESIDUAL", "Factors", "Found", "chord", "factors_of", "newton", "return_jacobians"]
 
 RESIDUAL = 1e-10
 """The largest entry of f^p(s) - s that counts as none, relative to 1 + |s| of that entry."""
@@ -26,14 +27,6 @@ class Found(NamedTuple):
 
     states: Tensor
     are_roots: Tensor
-
-
-def orbit(layer: Dynamics, s: Tensor, u: Tensor, steps: int) -> Tensor:
-    """The states s, f(s), ..., (steps + 1, B, S)."""
-    states = [s]
-    for _ in range(steps):
-        states.append(layer.step(states[-1], u.expand(len(s), -1)))
-    return torch.stack(states)
 
 
 def return_jacobians(layer: Dynamics, points: Tensor, u: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from multistable._attractors.basin import Basin, sides
 from multistable._attractors.grouping import closeness, first_of_groups, nearest
-from multistable._attractors.newton import Factors, chord, factors_of, newton, orbit, return_jacobians
+from multistable._attractors.newton import Factors, chord, factors_of, newton, return_jacobians
 from multistable._attractors.spectrum import STABLE
+from multistable._attractors.steps import orbit
 from multistable.dynamics import Dynamics
 
 __all__ = ["SAME", "Cycle", "Equilibria", "basin_of", "cycles_from"]

@@ -9,9 +9,9 @@ from torch import Tensor
 from multistable._attractors.grouping import first_of_groups, nearest
 from multistable._attractors.kinds import Kind
 from multistable._attractors.motion import Motion, drifts, moves_on
-from multistable._attractors.newton import orbit
 from multistable._attractors.roots import SAME, Cycle, Equilibria, cycles_from
 from multistable._attractors.spectrum import STABLE
+from multistable._attractors.steps import moved, once, orbit
 from multistable.dynamics import Dynamics
 
 __all__ = ["LONGEST_PERIOD", "SHORTEST_HORIZON", "Outcome", "Search"]
@@ -114,7 +114,7 @@ class Search:
     def _check_growth(self, s: Tensor) -> None:
         """Raise if states become NaN that are not large: they did not grow, the step is not defined there."""
         for _ in range(self._horizon):
-            before, s = s, self._layer.step(s, self._u.expand(len(s), -1))
+            before, s = s, once(self._layer, s, self._u)
             left = torch.isfinite(s).all(1)
             undefined = s.isnan().any(1) & (before.abs().amax(1) < _LARGE)
             if undefined.any():
@@ -136,9 +136,8 @@ class Search:
             states = self._states[self._leader]
             at_rest = ~followed
             states[at_rest] = self._equilibria.points[self._roots[self._leader[at_rest]]]
-            s = self._states[self._rows]
-            moved = self._layer.step(s, self._u.expand(len(s), -1)) - s
-            self._recorded.append((time, states, moved.norm(dim=1).max().item()))
+            residual = moved(self._layer, self._states[self._rows], self._u).norm(dim=1).max()
+            self._recorded.append((time, states, residual.item()))
 
     def _merge(self) -> None:
         """Of trajectories that have met, follow only the first."""
@@ -212,16 +211,14 @@ class Search:
         """Decide which are chaotic, and which oscillate."""
         before = self._ends[-1][self._rows] if self._ends else self._states.new_zeros(s.shape)
         motions = moves_on(self._layer, s, self._u, before, self._horizon)
-        curves = list({id(one.curve): one.curve for one in motions.values() if one.curve is not None}.values())
-        for kind in ("chaos", "oscillation"):
-            which = [place for place, one in motions.items() if one.kind == kind]
-            for place in which:
-                row = int(self._rows[place])
-                self._motions[row] = motions[place]
-                if kind == "oscillation":
-                    self._roots[row] = next(k for k, one in enumerate(curves) if one is motions[place].curve)
-        for row, motion in self._motions.items():
-            self._kinds[row] = motion.kind
+        numbers: dict[int, int] = {}  # of the curves
+        for place, motion in motions.items():
+            if motion.kind == "slow":
+                continue
+            row = int(self._rows[place])
+            self._kinds[row], self._motions[row] = motion.kind, motion
+            if motion.kind == "oscillation":
+                self._roots[row] = numbers.setdefault(id(motion.curve), len(numbers))
         going_on = [place for place, row in enumerate(self._rows.tolist()) if row not in self._motions]
         self._rows = self._rows[going_on]
 

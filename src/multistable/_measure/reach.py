@@ -22,12 +22,14 @@ class Reached:
         prefixes: how many steps were taken of each, (n,), on the CPU.
         moments: the mean and the standard deviation of each feature that each stack receives, (I,); those of the first
             batch.
+        open_loop: the layers whose inputs depend on what they returned before, and are held from outside all the same.
     """
 
     states: list[Tensor]
     sequences: Tensor
     prefixes: Tensor
     moments: list[tuple[Tensor, Tensor]]
+    open_loop: tuple[str, ...] = ()
 
     def rows(self, index: Tensor) -> "Reached":
         """Those that `index` (k,) names."""
@@ -90,8 +92,13 @@ def reach_many(
     They are in the order of the sequences; those of a batch are numbered from the end of the one before.
     """
     reached: list[Reached] = []
+    open_loop: list[str] = []
     count = 0
     for one in sequences:
+        if not reached:
+            open_loop = [
+                part.name for stack, of in zip(stacks, one, strict=True) if of.fed_back for part in stack.parts
+            ]
         found = reach(stacks, one, n - count, None, generator)
         reached.append(replace(found, sequences=found.sequences + count if reached else found.sequences))
         count += min(len(states) for states in found.states)
@@ -102,5 +109,5 @@ def reach_many(
     states = [torch.cat(of_stack)[:count] for of_stack in zip(*(one.states for one in reached), strict=True)]
     numbers = torch.cat([one.sequences for one in reached])[:count]
     prefixes = torch.cat([one.prefixes for one in reached])[:count]
-    whole = Reached(states, numbers, prefixes, reached[0].moments)
+    whole = Reached(states, numbers, prefixes, reached[0].moments, tuple(open_loop))
     return whole.rows(numbers.argsort(stable=True))

@@ -13,6 +13,7 @@ Examples:
     torch.Size([4, 8])
 """
 
+from multistable.dynamics._model_call import Forward
 from multistable.dynamics._record import record
 from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import CHUNK, Dynamics
@@ -28,6 +29,7 @@ __all__ = [
     "CHUNK",
     "Adapter",
     "Dynamics",
+    "Forward",
     "Product",
     "Sequences",
     "Stack",

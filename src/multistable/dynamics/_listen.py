@@ -8,8 +8,8 @@ from torch import nn
 
 __all__ = ["listening"]
 
-Heard = Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]
-"""Told of a call: the module, its arguments, and what it returned."""
+Heard = Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], Any]
+"""Told of a call: the module, its arguments, and what it returned; what is to be returned instead, or None."""
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def listening(module: nn.Module, heard: Heard, *, direct: bool) -> Iterator[None
 
     def heard_forward(*args: Any, **kwargs: Any) -> Any:
         output = forward(*args, **kwargs)
-        heard(module, args, kwargs, output)
-        return output
+        instead = heard(module, args, kwargs, output)
+        return output if instead is None else instead
 
     module.forward = heard_forward
     try:

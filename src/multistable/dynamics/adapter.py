@@ -25,6 +25,7 @@ class Adapter:
         arguments: the inputs and the state among a call's arguments, where they are not the first argument and the one
             that `state_name` says. The state is the very object that was passed: calls are joined by it.
         direct: whether a model may call the module's `forward`, past `__call__` and its hooks.
+        layout: of a registered type that is called with inputs and a state, how; None for all others.
     """
 
     layers: Callable[[Any, str], Sequence[Sequence[Dynamics]]]
@@ -33,3 +34,4 @@ class Adapter:
     is_cell: bool
     arguments: Arguments | None = None
     direct: bool = False
+    layout: str | None = None

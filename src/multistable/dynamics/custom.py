@@ -52,6 +52,8 @@ class CustomDynamics(Dynamics):
         return found
 
     def step(self, s: Tensor, u: Tensor) -> Tensor:
+        if len(s) == 0:  # which modules need not be able to take
+            return s
         new = self._step(self.module, s, u.expand(len(s), -1))  # what is held is one input for all states
         kind = type_name(type(self.module))
         if not isinstance(new, Tensor):
@@ -87,6 +89,7 @@ def custom_adapter(
     arguments: Arguments | None = None,
     flatten: Callable[[Any], Tensor | None] | None = None,
     is_cell: bool = False,
+    called_as: Layout | None = None,
 ) -> Adapter:
     """How modules of one type are seen, from functions of the module.
 
@@ -101,6 +104,7 @@ def custom_adapter(
         arguments: the inputs and the state among a call's arguments; by default the first two.
         flatten: makes a call's state one tensor (B, S); by default as `register` describes it.
         is_cell: whether a call takes a single step.
+        called_as: the layout, where a call's arguments are no more than inputs and a state.
     """
     flattened = _flat if flatten is None else flatten
 
@@ -122,7 +126,7 @@ def custom_adapter(
     def read(module: nn.Module, inputs: Any, state: Any) -> Sequences:
         return _read_call(module, inputs, flattened(state), input_size(module), layout(module))
 
-    return Adapter(layers, read, None, is_cell, arguments, direct=True)
+    return Adapter(layers, read, None, is_cell, arguments, direct=True, layout=called_as)
 
 
 def _read_call(module: nn.Module, inputs: Any, state: Tensor | None, input_size: int, layout: Layout) -> Sequences:

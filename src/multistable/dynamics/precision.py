@@ -1,10 +1,11 @@
 """Complex states as real ones, and copies of modules in double precision."""
 
-import copy
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from multistable._utils.copying import copied
 
 __all__ = ["as_complex", "as_real", "in_double"]
 
@@ -46,9 +47,9 @@ def in_double(module: Module) -> Module:
 
     `nn.Module.double` leaves complex ones in single precision.
     """
-    copied = copy.deepcopy(module)
-    copied._apply(doubled)  # type: ignore[no-untyped-call]
-    return copied
+    same = copied(module)
+    same._apply(doubled)  # type: ignore[no-untyped-call]
+    return same
 
 
 def doubled(tensor: Tensor) -> Tensor:

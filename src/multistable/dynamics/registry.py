@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from multistable._utils.names import type_name
+from multistable._utils.wrappers import inside
 from multistable.dynamics._direction_adapter import direction_adapter
 from multistable.dynamics._of_direction import DirectionDynamics
 from multistable.dynamics.adapter import Adapter, Arguments
@@ -19,7 +20,7 @@ from multistable.dynamics.third_party import ADAPTERS as THIRD_PARTY
 from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDynamics
 from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
 
-__all__ = ["adapter_of", "dynamics", "recurrent_modules", "register", "stacks"]
+__all__ = ["adapter_of", "dynamics", "known_type", "recurrent_modules", "register", "stacks"]
 
 
 _ADAPTERS: dict[type[nn.Module], Adapter] = {}
@@ -78,11 +79,17 @@ def recurrent_modules(module: nn.Module) -> list[tuple[str, nn.Module, Adapter]]
 
 def adapter_of(module: nn.Module) -> Adapter | None:
     """How `module` itself is seen as recurrent; None if it is not."""
-    for kind in type(module).__mro__:
-        found = _ADAPTERS.get(kind) or THIRD_PARTY.get(f"{kind.__module__}.{kind.__qualname__}")
-        if found is not None:
-            return found
-    return None
+    kind = known_type(module)
+    return None if kind is None else _adapter_for(kind)
+
+
+def known_type(module: nn.Module) -> type[nn.Module] | None:
+    """The type that `module` is seen as, the nearest known one that it derives from; None if there is none."""
+    return next((kind for kind in type(module).__mro__ if _adapter_for(kind) is not None), None)
+
+
+def _adapter_for(kind: type) -> Adapter | None:
+    return _ADAPTERS.get(kind) or THIRD_PARTY.get(f"{kind.__module__}.{kind.__qualname__}")
 
 
 def register(
@@ -121,6 +128,10 @@ def register(
 
     Complex parameters stay as they are. A complex state is kept as a real one of twice the size, by `as_real` and
     `as_complex` in the step.
+
+    Before it is first looked at, a module is called twice on a few random numbers, past its hooks, to see whether its
+    forward does what `step` does. One that can't be called with inputs and a state alone, returns no state, or draws at
+    random, is taken on trust.
 
     Raises:
         TypeError: `module_type` is not a type of module, or something else not a function.
@@ -161,6 +172,7 @@ def register(
         parameters=parameters,
         arguments=None if read is None else _pair(read),
         is_cell=layout == "step",
+        called_as=layout if read is None else None,
     )
 
 
@@ -178,10 +190,14 @@ def _pair(read: Arguments) -> Arguments:
 
 
 def _search(module: nn.Module, name: str, seen: set[nn.Module]) -> Iterator[tuple[str, nn.Module, Adapter]]:
-    """Depth first; what a recurrent module is made of is not searched."""
+    """Depth first; what a recurrent module is made of is not searched, and wrappers have no name."""
     if module in seen:
         return
     seen.add(module)
+    wrapped = inside(module)
+    if wrapped is not None:
+        yield from _search(wrapped, name, seen)
+        return
     adapter = adapter_of(module)
     if adapter is not None:
         yield name, module, adapter

@@ -19,5 +19,15 @@ from multistable.init.identity import identity_
 from multistable.init.orthogonal import orthogonal_
 from multistable.init.paper import paper_
 from multistable.init.quasi_periodic import quasi_periodic_
+from multistable.init.uniform_gates import uniform_gates_
 
-__all__ = ["bistable_", "chrono_", "forget_bias_", "identity_", "orthogonal_", "paper_", "quasi_periodic_"]
+__all__ = [
+    "bistable_",
+    "chrono_",
+    "forget_bias_",
+    "identity_",
+    "orthogonal_",
+    "paper_",
+    "quasi_periodic_",
+    "uniform_gates_",
+]

@@ -1,11 +1,12 @@
 """`chrono_`: gates that keep the state for up to a given number of steps."""
 
 import torch
+from torch import Tensor
 
 from multistable._utils.checks import check_positive
 from multistable.init._draw import Draw
-from multistable.init._layers import GRU, LSTM, Module, find_layers, with_biases, zero
-from multistable.nn import BRC, MGU, NBRC
+from multistable.init._keeping import KEEPING, fill_keeping
+from multistable.init._layers import Module, find_layers, with_biases
 
 __all__ = ["chrono_"]
 
@@ -41,20 +42,16 @@ def chrono_(
     t_max = check_positive("t_max", t_max)
     if t_max < 2:
         raise ValueError(f"t_max must be at least 2, got {t_max}")
-    layers = with_biases("chrono_", find_layers("chrono_", module, (*LSTM, *GRU, MGU, BRC, NBRC)))
+    layers = with_biases("chrono_", find_layers("chrono_", module, KEEPING))
     draw = Draw(generator)
-    for layer in layers:
-        biases = layer.biases()
-        zero(biases)
-        gates = biases[0].split(layer.hidden_size)
-        keeping = gates[1 if len(biases) == 2 else 0]
+
+    def fill(keeping: Tensor) -> None:
         draw.uniform([keeping], 1, t_max - 1)
         keeping.log_()
-        if isinstance(layer.module, LSTM):
-            gates[0].copy_(-keeping)
-        if isinstance(layer.module, MGU):
-            keeping.neg_()
-        if doubled:
-            for other in biases[1:]:
-                other.copy_(biases[0])
+
+    for layer in layers:
+        fill_keeping(layer, fill)
+        first, *others = layer.biases()
+        for other in others if doubled else ():
+            other.copy_(first)
     return module
