@@ -40,7 +40,7 @@ def test_an_empty_source_says_so() -> None:
             "^inputs must hold at least one batch, got a generator that has ended: pass an iterable that can start over"
         )
         with pytest.raises(ValueError, match=ended):
-            next(batches(module, stacks(module), (one for one in ()), 9, seeded(), endless=endless))
+            next(batches(module, stacks(module), (one for one in range(0)), 9, seeded(), endless=endless))
 
 
 def test_inputs_of_a_cell_are_checked_like_those_of_a_layer() -> None:

@@ -144,7 +144,7 @@ def _as_sequences(stack: Stack, batch: Any) -> Sequences:
         return _pad(stack.module, [as_tensor(one, like) for one in batch], stack.input_size)
     batch = _first(batch)
     batch = as_tensor(batch, like) if isinstance(batch, np.ndarray) else batch
-    batch = batch.to(like.device) if isinstance(batch, Tensor | PackedSequence) else batch
+    batch = batch.to(like.device) if hasattr(batch, "to") else batch
     if stack.adapter.is_cell and isinstance(batch, Tensor) and batch.dim() == 3:
         check_inputs(stack.module, batch, (3,), stack.input_size)
         return Sequences(batch, full_lengths(batch))

@@ -12,7 +12,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def copied(module: Module) -> Module:
-    """A deep copy, in which tensors that the module computed, and torch refuses to copy, are without their graph."""
+    """A deep copy, in which tensors that the module has computed, which torch refuses to copy, have no graph."""
     return copy.deepcopy(module, {id(one): one.detach().clone() for one in _computed(module)})
 
 

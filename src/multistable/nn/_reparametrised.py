@@ -25,7 +25,8 @@ def computed(module: nn.Module, name: str) -> Tensor | None:
             return weight
     hook = _hook(module, name)
     if isinstance(hook, BasePruningMethod):
-        return hook.apply_mask(module)
+        masked: Tensor = hook.apply_mask(module)
+        return masked
     if isinstance(hook, SpectralNorm):
         return hook.compute_weight(module, do_power_iteration=False)
     return None if hook is None else hook.compute_weight(module)
