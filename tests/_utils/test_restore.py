@@ -212,6 +212,34 @@ def test_a_cell_whose_states_do_not_depend_on_its_parameters() -> None:
         del registry._ADAPTERS[Fixed]
 
 
+@pytest.mark.parametrize("raises", [False, True])
+def test_what_a_model_keeps_from_batch_to_batch_is_as_it_was(raises: bool) -> None:
+    class Stateful(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.losses = nn.GRU(1, 3), [0]
+            self.last: Tensor | None = None
+            self.state: Tensor
+            self.register_buffer("state", torch.zeros(1, 4, 3))
+
+        def forward(self, inputs: Tensor) -> None:
+            _, self.state = self.rnn(inputs, self.state)
+            self.last = self.state
+            self.losses.append(1)
+            if raises:
+                raise ArithmeticError
+
+    model = Stateful()
+    state, losses = model.state, model.losses
+    if raises:
+        with pytest.raises(ArithmeticError):
+            measure(model, torch.randn(5, 4, 1), horizon=2)
+    else:
+        measure(model, torch.randn(5, 4, 1), horizon=2)
+    assert model.state is state and not state.any() and model.last is None
+    assert model.losses is losses and losses == [0]
+
+
 @pytest.mark.parametrize(("returned", "message"), [(None, "must return a tensor, got NoneType")])
 def test_a_step_that_returns_no_state(returned: object, message: str) -> None:
     class Broken(NoisyCell):

@@ -130,6 +130,25 @@ class WithLengths(nn.GRU):
         return super().forward(nn.utils.rnn.pack_padded_sequence(input, lengths))
 
 
+class OtherName(nn.GRUCell):
+    def forward(self, input: Tensor, h: Tensor | None = None) -> Tensor:
+        after: Tensor = super().forward(input, h)
+        return after
+
+
+class Masked(nn.GRUCell):
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
+        after: Tensor = super().forward(input if mask is None else input * mask[:, :I])
+        return after
+
+
+def test_a_state_by_another_name_would_not_be_recorded() -> None:
+    message = "^OtherName must call the state of its forward 'hx', as GRUCell does, got 'h'$"
+    with pytest.raises(TypeError, match=message):
+        measure(here(OtherName(I, H)), inputs())
+    assert measure(here(Masked(I, H)), inputs(), horizon=2, generator=0).n == N
+
+
 class OutputsAlone(nn.GRU):
     def forward(self, input: Any, hx: Any = None) -> Any:
         outputs, _ = super().forward(input, hx)

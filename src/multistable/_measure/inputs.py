@@ -73,7 +73,11 @@ def batches(
     if isinstance(inputs, Dataset) and not isinstance(inputs, IterableDataset):
         if stack is not None:
             return _repeat(lambda: _sequences_of(inputs, batch_size, generator, read), endless)
-        enters = (lambda item: item) if forward is not None else partial(model_call, module)
+
+        def enters(item: Any) -> Any:
+            item = placed(item, stacks[0].parameters()[0], move=False)
+            return item if forward is not None else model_call(module, item)
+
         return _repeat(lambda: _batch_of(inputs, batch_size, generator, read, enters), endless)
     if isinstance(inputs, Tensor | np.ndarray | tuple) or is_mapping(inputs):
         return _repeat(lambda: read(inputs), endless)
@@ -186,7 +190,7 @@ def _batch_of(
 ) -> _Chosen:
     """Some items of a data set, collated for a model: of each no more than enters it."""
     numbers = _drawn(dataset, size, generator)
-    items = [enters(read(dataset[index])) for index in numbers.tolist()]
+    items = [enters(dataset[index]) for index in numbers.tolist()]
     if not isinstance(items[0], ModelCall):
         return _Chosen(read(default_collate(items)), numbers)
     args = tuple(read(default_collate(list(column))) for column in zip(*(item.args for item in items), strict=True))

@@ -34,11 +34,12 @@ def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
 
 @contextmanager
 def attributes_kept(model: nn.Module) -> Iterator[None]:
-    """Put back the plain attributes that foreign code sets, such as a state that a model keeps from batch to batch.
+    """Put back what foreign code sets on a model's modules, such as a state that it keeps from batch to batch.
 
-    Lists get their items back; what is changed within other objects stays.
+    Attributes and buffers are the same objects as before, and lists have the same items; what is changed within other
+    objects stays.
     """
-    kept = [(vars(module), dict(vars(module))) for module in model.modules()]
+    kept = [(own, dict(own)) for module in model.modules() for own in (module._buffers, vars(module))]
     lists = [(value, list(value)) for _, values in kept for value in values.values() if type(value) is list]
     try:
         yield

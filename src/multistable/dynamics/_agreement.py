@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,7 +29,8 @@ def check_agreement(stack: Stack) -> None:
     returns its state, and does the same in two equal calls. The module must be in evaluation mode.
 
     Raises:
-        TypeError: a subclass of a known type overrides forward, and it can't be called as that.
+        TypeError: a subclass of a known type overrides forward, and it can't be called as that, or calls its state
+            otherwise, so that a model's calls can't be read.
         ValueError: the states that the module and the map come to differ.
     """
     module = stack.module
@@ -59,6 +61,12 @@ def check_agreement(stack: Stack) -> None:
         raise ValueError(
             f"{name} overrides forward of {kind.__name__} and does something else: states differ by {apart:.1g} after "
             f"the same inputs; {remedy}"
+        )
+    other = _state_by_another_name(stack)
+    if other is not None:
+        raise TypeError(
+            f"{name} must call the state of its forward {stack.adapter.state_name!r}, as {kind.__name__} does, got "
+            f"{other!r}"
         )
 
 
@@ -92,6 +100,18 @@ def _apart(stack: Stack, *, from_zeros: bool = False) -> float | None:
         if bool((apart > allowed).any()):
             return apart.max().item()
     return None
+
+
+def _state_by_another_name(stack: Stack) -> str | None:
+    """The second argument of a forward that takes no state by its known name, if it does with it what it should."""
+    _, *others = inspect.signature(stack.module.forward).parameters.values()
+    if not others or _state_goes(stack) is not None:
+        return None
+    second = replace(stack.adapter, state_name=None)
+    try:
+        return others[0].name if _apart(Stack(stack.name, stack.module, second)) is None else None
+    except Exception:  # it takes something else
+        return None
 
 
 def _state_goes(stack: Stack) -> inspect.Parameter | None:
