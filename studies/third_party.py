@@ -96,7 +96,7 @@ CELLS: dict[str, Callable[[], nn.Module]] = {
     "CfC, pure": lambda: continuous("CfC", mode="pure"),
     "CfC, no gate": lambda: continuous("CfC", mode="no_gate"),
     "LTC": lambda: continuous("LTC"),
-    "sLSTM, no recurrent weights": lambda: slstm("zeros"),
+    "sLSTM, from recurrent weights of 0": lambda: slstm("zeros"),
     "sLSTM": lambda: slstm("standard"),
 }
 
