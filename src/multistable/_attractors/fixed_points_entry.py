@@ -194,8 +194,8 @@ def _described(
     values = values.gather(1, largest_first)
     vectors = vectors.gather(2, largest_first[:, None, :].expand_as(vectors))
     unstable = (values.abs() > 2 - STABLE).sum(1)
-    order = torch.stack([unstable.double(), values.abs().amax(1)]).T if len(points) else points
-    place = sorted(range(len(points)), key=lambda k: tuple(order[k].tolist()))
+    keys = torch.stack([unstable.double(), values.abs().amax(1)]).T.tolist() if len(points) else []
+    place = sorted(range(len(points)), key=keys.__getitem__)
     residuals = moved(layer, points, u).abs()
     return FixedPoints(
         points=points[place],

@@ -45,8 +45,6 @@ def check_input(u: Input, stacks: Sequence[Stack]) -> None:
             raise ValueError(f"u must have shape ({size},) or (K, {size}), got {tuple(u.shape)}")
         if not u.is_floating_point():
             raise TypeError(f"u must be a floating-point tensor, got {u.dtype}")
-        if u.is_meta:
-            raise ValueError("u must be an ordinary tensor, got a meta tensor")
         check_finite("u", u)
     elif isinstance(u, str):
         if u != "data":

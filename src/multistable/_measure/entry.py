@@ -78,7 +78,7 @@ def measure(
             a batch: a tensor, a mapping, of which forward gets the keys that it takes, or a tuple, of which it gets as
             many elements as it has arguments without a default. For either also a map-style `Dataset` of single
             sequences, a `DataLoader` or other iterable of batches, or a function `(batch_size, generator) -> batch`.
-            NumPy arrays stand for tensors.
+            NumPy arrays stand for tensors, and tensors are moved to the module's device.
         u: the constant input. By default one drawn from N(0, I) for each recurrent module; 0 for none; `"data"` for one
             drawn with the mean and the standard deviation of each feature that the module receives; or a tensor (I,),
             or (K, I) for several one after the other, where I counts the features of all recurrent modules in order.

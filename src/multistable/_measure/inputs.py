@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_sequence
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from multistable._measure.placing import as_tensor, placed
-from multistable._utils.checks import check_finite
+from multistable._utils.checks import check_finite, check_ordinary
 from multistable.dynamics import Forward, Sequences, Stack, record
 from multistable.dynamics._model_call import ModelCall, is_mapping, model_call
 from multistable.dynamics.calls import check_inputs, full_lengths
@@ -147,8 +147,7 @@ def _as_sequences(stack: Stack, batch: Any) -> Sequences:
     if _is_ragged(batch):
         return _pad(stack.module, [as_tensor(one, like) for one in batch], stack.input_size)
     batch = _first(batch)
-    batch = as_tensor(batch, like) if isinstance(batch, np.ndarray) else batch
-    batch = batch.to(like.device) if hasattr(batch, "to") else batch
+    batch = placed(as_tensor(batch, like) if isinstance(batch, np.ndarray) else batch, like)
     if stack.adapter.is_cell and isinstance(batch, Tensor) and batch.dim() == 3:
         check_inputs(stack.module, batch, (3,), stack.input_size)
         return Sequences(batch, full_lengths(batch))
@@ -160,6 +159,7 @@ def _pad(module: nn.Module, sequences: list[Tensor], input_size: int) -> Sequenc
         if len(sequence) == 0:
             raise ValueError(f"inputs must hold sequences of at least one step, got none in sequence {index}")
         check_inputs(module, sequence, (2,), input_size)
+        check_ordinary("inputs", sequence)
     padded = pad_sequence(sequences).to(next(module.parameters()).device)
     return Sequences(padded, torch.tensor([len(sequence) for sequence in sequences], device="cpu"))
 

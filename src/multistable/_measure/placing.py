@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from multistable._utils.checks import check_ordinary
 from multistable.dynamics._model_call import is_mapping, is_named_tuple
 
 __all__ = ["as_tensor", "placed"]
@@ -45,4 +46,6 @@ def placed(batch: Any, like: Tensor, *, move: bool = True) -> Any:
         for key in keys:
             same[key] = placed(same[key], like, move=move)
         return same
+    if isinstance(batch, Tensor):
+        check_ordinary("inputs", batch)
     return batch.to(like.device) if move and hasattr(batch, "to") else batch

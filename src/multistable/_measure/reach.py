@@ -21,7 +21,7 @@ class Reached:
         sequences: the numbers of the sequences, (n,), on the CPU.
         prefixes: how many steps were taken of each, (n,), on the CPU.
         moments: the mean and the standard deviation of each feature that each stack receives, (I,); those of the first
-            batch.
+            batch, and none of a single batch.
         open_loop: the layers whose inputs depend on what they returned before, and are held from outside all the same.
     """
 
@@ -74,7 +74,7 @@ def reach(
         states.append(stack.reach(received.inputs, received.lengths, prefixes, received.state))
         numbers.append(torch.arange(len(received), device="cpu") if received.numbers is None else received.numbers)
         cuts.append(prefixes)
-    return Reached(states, numbers[0], cuts[0], [_moments(received) for received in sequences])
+    return Reached(states, numbers[0], cuts[0], [])
 
 
 def _moments(received: Sequences) -> tuple[Tensor, Tensor]:
@@ -93,6 +93,7 @@ def reach_many(
     """
     reached: list[Reached] = []
     open_loop: list[str] = []
+    moments: list[tuple[Tensor, Tensor]] = []
     count = 0
     for one in sequences:
         if not reached:
@@ -100,6 +101,7 @@ def reach_many(
                 part.name for stack, of in zip(stacks, one, strict=True) if of.fed_back for part in stack.parts
             ]
         found = reach(stacks, one, n - count, None, generator)
+        moments = moments or [_moments(received) for received in one]
         reached.append(replace(found, sequences=found.sequences + count if reached else found.sequences))
         count += min(len(states) for states in found.states)
         if count >= n:
@@ -109,5 +111,5 @@ def reach_many(
     states = [torch.cat(of_stack)[:count] for of_stack in zip(*(one.states for one in reached), strict=True)]
     numbers = torch.cat([one.sequences for one in reached])[:count]
     prefixes = torch.cat([one.prefixes for one in reached])[:count]
-    whole = Reached(states, numbers, prefixes, reached[0].moments, tuple(open_loop))
+    whole = Reached(states, numbers, prefixes, moments, tuple(open_loop))
     return whole.rows(numbers.argsort(stable=True))

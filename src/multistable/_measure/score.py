@@ -1,6 +1,5 @@
 """States held under constant inputs, and scored."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -89,8 +88,10 @@ def _walk(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[_A
 
 
 def _trace(name: str, horizons: list[int], walk: list[_At], tol: float) -> Trace:
-    residuals = tuple(at.moved.norm(dim=1).max().item() for at in walk)
-    for step, at, residual in zip(horizons, walk, residuals, strict=True):
-        if not (torch.isfinite(at.state).all() and math.isfinite(residual)):
+    residuals = torch.stack([at.moved.norm(dim=1).max() for at in walk])
+    finite = torch.stack([torch.isfinite(at.state).all() for at in walk]) & residuals.isfinite()
+    for step, is_finite in zip(horizons, finite.tolist(), strict=True):
+        if not is_finite:
             raise FloatingPointError(f"states of {name} are no longer finite after {step} steps under a constant input")
-    return Trace(tuple(horizons), tuple(vaa(at.observed, tol).item() for at in walk), residuals)
+    scores = torch.stack([vaa(at.observed, tol) for at in walk])
+    return Trace(tuple(horizons), tuple(scores.tolist()), tuple(residuals.tolist()))

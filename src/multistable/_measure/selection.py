@@ -58,9 +58,10 @@ class Selection:
 
         Raises:
             TypeError: parameters are in half precision, or a module overrides forward and can't be called any more.
-            ValueError: parameters hold NaN or infinity, or no values that can be worked with; or a module does
-                something else than its type is known to do.
+            ValueError: parameters hold NaN or infinity, or no values that can be worked with, or are not all on one
+                device; or a module does something else than its type is known to do.
         """
+        _check_devices(self.stacks)
         for part in (part for stack in self.stacks for part in stack.parts):
             _check_parameters(part)
         device = self.stacks[0].parameters()[0].device.type
@@ -144,6 +145,17 @@ def _may_hold(module: str, layer: str) -> bool:
 
 def _lies_under(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f"{prefix}.")
+
+
+def _check_devices(stacks: Iterable[Stack]) -> None:
+    """Raise unless all recurrent modules are on one device: their states stand side by side."""
+    devices: dict[torch.device, str] = {}
+    for part in (part for stack in stacks for part in stack.parts):
+        for parameter in part.parameters():
+            devices.setdefault(parameter.device, part.name)
+    if len(devices) > 1:
+        found = ", ".join(f"{name!r} on {device}" for device, name in devices.items())
+        raise ValueError(f"recurrent modules must be on one device, got {found}; `layers` chooses some of them")
 
 
 def _check_parameters(layer: Dynamics) -> None:

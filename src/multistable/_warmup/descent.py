@@ -1,5 +1,6 @@
 """The steps of a warmup."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -73,19 +74,17 @@ class Descent:
         if not loss.requires_grad:
             raise ValueError("the states of a layer to warm up must depend on a parameter that requires a gradient")
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
-        norm = torch.nn.utils.get_total_norm(gradients).item()
-        if not (torch.isfinite(loss) and norm < float("inf")):
-            raise FloatingPointError(
-                f"loss and gradient must be finite, got loss {loss.item()} and gradient norm {norm}"
-            )
+        value, norm = torch.stack([loss.detach(), torch.nn.utils.get_total_norm(gradients)]).tolist()
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise FloatingPointError(f"loss and gradient must be finite, got loss {value} and gradient norm {norm}")
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.step()
         self.collapsed_in_a_row = 0 if norm > 0 else self.collapsed_in_a_row + 1
         return StepRecord(
-            vaa_star=tuple(one.vaa_star.item() for one in held),
+            vaa_star=tuple(torch.stack([one.vaa_star.detach() for one in held]).tolist()),
             horizon=tuple(one.steps for one in held),
-            loss=loss.item(),
+            loss=value,
             grad_norm=norm,
             growth=tuple(rate.detach().exp().mean().item() for rate in rates),
         )

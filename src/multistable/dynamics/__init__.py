@@ -13,10 +13,11 @@ Examples:
     torch.Size([4, 8])
 """
 
+from multistable.dynamics._device import CHUNK
 from multistable.dynamics._model_call import Forward
 from multistable.dynamics._record import record
 from multistable.dynamics.adapter import Adapter
-from multistable.dynamics.base import CHUNK, Dynamics
+from multistable.dynamics.base import Dynamics
 from multistable.dynamics.calls import Sequences
 from multistable.dynamics.jacobian import jacobians
 from multistable.dynamics.precision import as_complex, as_real

@@ -1,5 +1,6 @@
 """`Dynamics` of the layers in `multistable.nn`, on their own recurrences."""
 
+import torch
 from torch import Tensor
 
 from multistable.dynamics._of_direction import DirectionDynamics
@@ -29,9 +30,13 @@ class LayerDynamics(DirectionDynamics):
         return self.module.recurrence(inputs, s, *self._given(), None, self.module.hardness)
 
     def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
-        zero = self.zero_state(int(batch_sizes[0]))
-        outputs, _ = self.module.recurrence(rows, zero, *self._given(), batch_sizes, self.module.hardness)
-        return outputs
+        return self.run_packed(rows, batch_sizes, self.zero_state(int(batch_sizes[0])))[0]
+
+    def packs(self, device: torch.device) -> bool:
+        return True
+
+    def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        return self.module.recurrence(rows, s, *self._given(), batch_sizes, self.module.hardness)
 
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         # W_ih u + b is the same at every step: it is computed once and enters as the bias, beside an input of zero.
