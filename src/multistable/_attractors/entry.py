@@ -180,7 +180,9 @@ def _look_at(asked: Question, reached: Reached, horizon: int, tol: float) -> Att
         n=len(s),
         horizon=horizon,
         tol=tol,
-        trace=Trace(outcome.steps, tuple(vaa(states, tol).item() for states in outcome.states), outcome.residual),
+        trace=Trace(
+            outcome.steps, tuple(vaa(layer.observe(states), tol).item() for states in outcome.states), outcome.residual
+        ),
         trajectory=outcome.states,
         paths=_paths(layer, s, u),
         u=u,

@@ -161,7 +161,7 @@ def _check_devices(stacks: Iterable[Stack]) -> None:
 def _check_parameters(layer: Dynamics) -> None:
     """Raise unless all parameters are finite and in single or double precision."""
     for parameter in layer.parameters():
-        if parameter.dtype not in (torch.float32, torch.float64):
+        if parameter.dtype.to_real() not in (torch.float32, torch.float64):
             raise TypeError(
                 f"parameters of {layer.name!r} must be float32 or float64, got {parameter.dtype}: "
                 "half precision can't tell states apart at this tolerance"

@@ -20,6 +20,7 @@ from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics
 from multistable.dynamics.calls import Sequences
 from multistable.dynamics.jacobian import jacobians
+from multistable.dynamics.precision import as_complex, as_real
 from multistable.dynamics.product import Product
 from multistable.dynamics.registry import adapter_of, dynamics, recurrent_modules, register, stacks
 from multistable.dynamics.stack import Stack
@@ -34,6 +35,8 @@ __all__ = [
     "Sequences",
     "Stack",
     "adapter_of",
+    "as_complex",
+    "as_real",
     "dynamics",
     "jacobians",
     "record",

@@ -34,6 +34,8 @@ def enter(model: nn.Module, batch: Any, forward: Forward | None) -> None:
     Raises:
         TypeError: the model can't be called on such a batch.
     """
+    if hasattr(batch, "batch_size") and is_mapping(batch):
+        batch = batch.copy()  # a TensorDict, which models write into
     if forward is not None:
         forward(model, batch)
         return

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from multistable._utils.names import type_name
 from multistable._utils.restore import attributes_kept, undisturbed
+from multistable.dynamics._listen import listening
 from multistable.dynamics._model_call import Forward, enter
 from multistable.dynamics.calls import Sequences, merge
 from multistable.dynamics.stack import Stack
@@ -54,7 +56,7 @@ def record(
     _run(model, recorders, batch, generator, forward)
     for stack, recorder in zip(stacks, recorders, strict=True):
         if not recorder.chains:
-            kind = type(stack.module).__name__
+            kind = type_name(type(stack.module))
             raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({kind})")
     found = [recorder.sequences() for recorder in recorders]
     if not look_for_feedback:
@@ -80,8 +82,8 @@ def _run(
         context.enter_context(torch.no_grad())
         context.enter_context(undisturbed(model, generator))
         for recorder in recorders:
-            hook = recorder.stack.module.register_forward_hook(recorder, with_kwargs=True)
-            context.callback(hook.remove)
+            module, direct = recorder.stack.module, recorder.stack.adapter.direct
+            context.enter_context(listening(module, recorder, direct=direct))
         try:
             enter(model, batch, forward)
         except _Misread as misread:
@@ -127,6 +129,7 @@ class _Recorder:
         self.signature = inspect.signature(stack.module.forward)
         self.inputs_name, *others = self.signature.parameters
         self.state_name = stack.adapter.state_name or next(iter(others), None)
+        self.arguments = stack.adapter.arguments or self._by_name
         # A reverse direction's state belongs to the sequence's beginning: nothing goes on from it.
         self.can_go_on = not any(part.reverse for part in stack.parts)
         self.calls: list[Sequences] = []
@@ -135,10 +138,8 @@ class _Recorder:
         self.open: deque[tuple[list[Sequences], list[_Tagged]]] = deque(maxlen=8)
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-        arguments = self.signature.bind(*args, **kwargs).arguments
-        inputs = args[0] if args else arguments.get(self.inputs_name)
-        state = arguments.get(self.state_name or "")
         try:
+            inputs, state = self.arguments(module, *args, **kwargs)
             # The model may go on to write into the tensors that it passes.
             call = self.stack.read(inputs, state).clone()
         except (TypeError, ValueError) as error:
@@ -155,6 +156,10 @@ class _Recorder:
         chain.append(call)
         self.open.append((chain, returned))
         return None
+
+    def _by_name(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        arguments = self.signature.bind(*args, **kwargs).arguments
+        return args[0] if args else arguments.get(self.inputs_name), arguments.get(self.state_name or "")
 
     def _chain_before(self, given: _Tagged) -> list[Sequences] | None:
         """The chain that goes on from the state `given`, taken out of those that are open."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from multistable._utils.names import type_name
 from multistable.nn import DoubleLayer
 
 __all__ = [
@@ -159,9 +160,9 @@ def full_lengths(inputs: Tensor) -> Tensor:
 
 def check_inputs(module: nn.Module, inputs: Any, ranks: tuple[int, ...], input_size: int) -> None:
     """Raise unless `inputs` is a tensor that `module` can read: one of `ranks`, `input_size` features, not empty."""
-    kind = type(module).__name__
+    kind = type_name(type(module))
     if not isinstance(inputs, Tensor):
-        raise TypeError(f"inputs of {kind} must be a tensor or a PackedSequence, got {type(inputs).__name__}")
+        raise TypeError(f"inputs of {kind} must be a tensor or a PackedSequence, got {type_name(type(inputs))}")
     if inputs.layout != torch.strided:
         raise TypeError(f"inputs of {kind} must be a dense tensor, got layout {inputs.layout}")
     if inputs.dim() not in ranks:
@@ -173,6 +174,7 @@ def check_inputs(module: nn.Module, inputs: Any, ranks: tuple[int, ...], input_s
         raise ValueError(
             f"inputs of {kind} must hold at least one sequence of at least one step, got shape {tuple(inputs.shape)}"
         )
-    dtype = next(module.parameters()).dtype
+    first = next(module.parameters(), None)
+    dtype = inputs.dtype if first is None else first.dtype.to_real()
     if inputs.dtype != dtype:
         raise TypeError(f"inputs of {kind} must have its parameters' dtype {dtype}, got {inputs.dtype}")

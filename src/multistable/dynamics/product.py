@@ -34,6 +34,10 @@ class Product(Dynamics):
         states = s.split([factor.state_size for factor in self.factors], -1)
         return torch.cat([factor.output(state) for factor, state in zip(self.factors, states, strict=True)], -1)
 
+    def observe(self, s: Tensor) -> Tensor:
+        states = s.split([factor.state_size for factor in self.factors], -1)
+        return torch.cat([factor.observe(state) for factor, state in zip(self.factors, states, strict=True)], -1)
+
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         return torch.cat([factor.step(*own) for factor, *own in self._own(s, u)], -1)
 
