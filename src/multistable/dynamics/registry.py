@@ -14,7 +14,7 @@ from multistable.dynamics.custom import CustomDynamics, Layout, read_custom_call
 from multistable.dynamics.layers import LayerDynamics
 from multistable.dynamics.stack import Stack
 from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDynamics
-from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, BRCCell, DoubleLayer, MGUCell, NBRCCell
 from multistable.nn._directions import Direction, directions_of
 
 __all__ = ["adapter_of", "dynamics", "recurrent_modules", "register", "stacks"]
@@ -37,8 +37,8 @@ def dynamics(module: nn.Module) -> list[Dynamics]:
     """Every recurrent layer and direction found in `module`.
 
     Found are the layers of `nn.RNN`, `nn.GRU` and `nn.LSTM`, the cells `nn.RNNCell`, `nn.GRUCell` and `nn.LSTMCell`,
-    those of `multistable.nn` with both parts of a `DoubleLayer`, and the types added with `register`, whether `module`
-    is one of them or holds them. They share the module's parameters.
+    layers and cells of `multistable.nn`, both parts of a `DoubleLayer`, and the types added with `register`, whether
+    `module` is one of them or holds them. They share the module's parameters.
 
     Args:
         module: any module.
@@ -190,4 +190,6 @@ for _cell_type, _kind in ((nn.RNNCell, RNNDynamics), (nn.GRUCell, GRUDynamics), 
     _register_directions(_cell_type, _kind, read_cell_call)
 for _own_type in (GRU, LSTM, MGU, BRC, NBRC):
     _register_directions(_own_type, LayerDynamics, read_layer_call)
+for _own_cell in (MGUCell, BRCCell, NBRCCell):
+    _register_directions(_own_cell, LayerDynamics, read_cell_call)
 _ADAPTERS[DoubleLayer] = Adapter(_double_layers, read_double_call, "hx", is_cell=False)

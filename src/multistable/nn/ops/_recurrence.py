@@ -105,17 +105,25 @@ class Recurrence:
     ) -> tuple[Tensor, Tensor]:
         """The same as a loop over `step`: slow, and differentiable any number of times."""
         drive = self.drive(inputs, weight_ih, bias)
+        if batch_sizes is None:
+            states = []
+            for now in drive.unbind():
+                h = self.step(now, h, weight_hh, hardness)
+                states.append(h[:, : weight_hh.shape[1]])
+            return torch.stack(states), h
         states, ended = [], []
         for now in drive.flatten(0, -2).split(step_sizes(inputs, batch_sizes)):
             ended.append(h[len(now) :])
             h = self.step(now, h[: len(now)], weight_hh, hardness)
             states.append(h[:, : weight_hh.shape[1]])
-        return torch.cat(states).view(*inputs.shape[:-1], -1), torch.cat([h, *ended[::-1]])
+        return torch.cat(states), torch.cat([h, *ended[::-1]])
 
     def drive(self, inputs: Tensor, weight_ih: Tensor, bias: Tensor | None) -> Tensor:
         """What drives the gates from outside, (..., bias_gates * H): W_ih x + b, in some gates b alone."""
         hidden_size = len(weight_ih) // self.gates
-        return F.linear(inputs, F.pad(weight_ih, (0, 0, 0, (self.bias_gates - self.gates) * hidden_size)), bias)
+        if self.bias_gates > self.gates:
+            weight_ih = F.pad(weight_ih, (0, 0, 0, (self.bias_gates - self.gates) * hidden_size))
+        return F.linear(inputs, weight_ih, bias)
 
     def _check(
         self,
