@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from multistable._utils.checks import check_not_negative
 from multistable.nn._call import match
-from multistable.nn._module import RecurrentModule, untraced
+from multistable.nn._module import RecurrentModule
 from multistable.nn.ops._gates import Hardness
+from multistable.nn.ops._plain import untraced
 
 __all__ = ["RecurrentCell"]
 
@@ -47,19 +48,20 @@ class RecurrentCell(RecurrentModule, nn.RNNCellBase):
             ValueError: `input` has the wrong number of dimensions, or a dtype or device other than the parameters'.
             RuntimeError: another size is wrong.
         """
-        weight_ih, weight_hh, bias = self.weight_ih, self.weight_hh, self.bias
         if torch.jit.is_tracing():
             with untraced():
-                input, h = self._checked(input, hx, weight_ih)
-        else:
-            input, h = self._checked(input, hx, weight_ih)
-        recurrence, hardness, device_type = self.recurrence, _value(self.hardness), weight_ih.device.type
-        if not torch.is_autocast_enabled(device_type):
-            return recurrence.step(recurrence.drive(input, weight_ih, bias), h, weight_hh, hardness)
-        with torch.autocast(device_type, enabled=False):
-            return recurrence.step(recurrence.drive(input, weight_ih, bias), h, weight_hh, hardness)
+                return self._advance(*self._checked(input, hx))
+        input, h = self._checked(input, hx)
+        if torch.is_autocast_enabled(input.device.type):
+            with torch.autocast(input.device.type, enabled=False):
+                return self._advance(input, h)
+        return self._advance(input, h)
 
-    def _checked(self, input: Tensor, hx: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _advance(self, input: Tensor, h: Tensor) -> Tensor:
+        drive = self.recurrence.drive(input, self.weight_ih, self.bias)
+        return self.recurrence.step(drive, h, self.weight_hh, _value(self.hardness))
+
+    def _checked(self, input: Tensor, hx: Tensor | None) -> tuple[Tensor, Tensor]:
         """The input and the state to start from, in the weights' dtype; raise unless they fit."""
         kind = type(self).__name__
         if not isinstance(input, Tensor):
@@ -71,7 +73,8 @@ class RecurrentCell(RecurrentModule, nn.RNNCellBase):
             raise RuntimeError(
                 f"{kind}: input.size(-1) must be equal to input_size. Expected {self.input_size}, got {features}"
             )
-        input, expected = match("input", input, like), (*batch, self.hidden_size)
+        like, expected = self.weight_ih, (*batch, self.hidden_size)
+        input = match("input", input, like)
         if hx is None:
             return input, like.new_zeros(expected)
         if not isinstance(hx, Tensor):

@@ -11,7 +11,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from multistable.nn._call import Call, State, TensorOrPacked
 from multistable.nn._directions import suffixes
-from multistable.nn._module import RecurrentModule, check_flag, check_size, untraced
+from multistable.nn._module import RecurrentModule, check_flag, check_size
+from multistable.nn.ops._plain import untraced
 
 __all__ = ["RecurrentLayer", "check_dropout"]
 
@@ -75,16 +76,19 @@ class RecurrentLayer(RecurrentModule):
             RuntimeError: another size is wrong, or there are no steps.
         """
         with untraced():
-            call = Call(
-                input,
-                hx,
-                kind=type(self).__name__,
-                input_size=self.input_size,
-                state_shape=(sum(map(len, self._suffixes)), self.hidden_size),
-                state_parts=self.recurrence.parts,
-                batch_first=self.batch_first,
-                like=self.weights("_l0").ih,
-            )
+            return self._run(input, hx)
+
+    def _run(self, input: TensorOrPacked, hx: State | None) -> tuple[TensorOrPacked, State]:
+        call = Call(
+            input,
+            hx,
+            kind=type(self).__name__,
+            input_size=self.input_size,
+            state_shape=(sum(map(len, self._suffixes)), self.hidden_size),
+            state_parts=self.recurrence.parts,
+            batch_first=self.batch_first,
+            like=self.weights("_l0").ih,
+        )
         data, states, lasts = call.data, iter(call.h), []
         for k, of_layer in enumerate(self._suffixes):
             if k > 0 and self.dropout > 0:

@@ -1,8 +1,6 @@
 """What the recurrent layers and cells share: parameters around a recurrence, and a hardness."""
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -13,7 +11,7 @@ from multistable._utils.checks import check_not_negative
 from multistable.nn._directions import Weights
 from multistable.nn.ops import Recurrence
 
-__all__ = ["RecurrentModule", "check_flag", "check_size", "untraced"]
+__all__ = ["RecurrentModule", "check_flag", "check_size"]
 
 
 class RecurrentModule(nn.Module):
@@ -125,18 +123,6 @@ class RecurrentModule(nn.Module):
             given = given | {"hardness": f"{self.hardness.item():.4g}"}
         named = [f"{name}={value}" for name, value in given.items()]
         return ", ".join([str(self.input_size), str(self.hidden_size), *named])
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        yield
-
-
-def untraced() -> AbstractContextManager[None]:
-    """For checks of arguments, which `torch.jit.trace` warns that it leaves out: they are of its example alone."""
-    return _without_warnings() if torch.jit.is_tracing() else nullcontext()
 
 
 def _is_hardness(value: Tensor) -> bool:

@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multistable.nn.ops._flops import register_flops
 from multistable.nn.ops._gates import Hardness, as_hardness
 from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
+from multistable.nn.ops._plain import is_plain, scan
 from multistable.nn.ops._rows import step_sizes
 
 __all__ = ["Recurrence", "Step"]
@@ -50,6 +52,7 @@ class Recurrence:
             object.__setattr__(self, "bias_gates", self.gates)
         operator = as_operator(self.name, self.bias_gates, self.forward, self.backward)
         object.__setattr__(self, "_operator", operator)
+        register_flops(self.name, self.recurrent_shape)
         object.__setattr__(self, "__module__", "multistable.nn.ops")
 
     def __reduce__(self) -> str:
@@ -83,7 +86,8 @@ class Recurrence:
             TypeError: the type is not a floating-point one, or `hardness` not a number.
             ValueError: shapes, types or devices do not fit together, or `hardness` is negative or not finite (a tensor
                 on a GPU is not looked at).
-            NotImplementedError: a second or forward-mode derivative is asked for.
+            NotImplementedError: a second or forward-mode derivative is asked for, or packed sequences are traced for
+                TorchScript or exported to ONNX.
         """
         self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
         if isinstance(hardness, Tensor) and hardness.device not in (torch.device("cpu"), weight_ih.device):
@@ -91,7 +95,11 @@ class Recurrence:
                 f"hardness of {self.name} must be on the CPU or weight_ih's device ({weight_ih.device}), "
                 f"got {hardness.device}"
             )
-        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness))
+        value = as_hardness(hardness)
+        if is_plain(self.name, batch_sizes):
+            drive = self.drive(inputs, weight_ih, bias)
+            return scan(self.step, drive, h, weight_hh, hardness)
+        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, value)
 
     def reference(
         self,
@@ -105,18 +113,12 @@ class Recurrence:
     ) -> tuple[Tensor, Tensor]:
         """The same as a loop over `step`: slow, and differentiable any number of times."""
         drive = self.drive(inputs, weight_ih, bias)
-        if batch_sizes is None:
-            states = []
-            for now in drive.unbind():
-                h = self.step(now, h, weight_hh, hardness)
-                states.append(h[:, : weight_hh.shape[1]])
-            return torch.stack(states), h
         states, ended = [], []
         for now in drive.flatten(0, -2).split(step_sizes(inputs, batch_sizes)):
             ended.append(h[len(now) :])
             h = self.step(now, h[: len(now)], weight_hh, hardness)
             states.append(h[:, : weight_hh.shape[1]])
-        return torch.cat(states), torch.cat([h, *ended[::-1]])
+        return torch.cat(states).view(*inputs.shape[:-1], -1), torch.cat([h, *ended[::-1]])
 
     def drive(self, inputs: Tensor, weight_ih: Tensor, bias: Tensor | None) -> Tensor:
         """What drives the gates from outside, (..., bias_gates * H): W_ih x + b, in some gates b alone."""
