@@ -7,13 +7,15 @@ from multistable._utils.checks import check_not_negative
 from multistable.nn._call import match
 from multistable.nn._module import RecurrentModule
 from multistable.nn.ops._gates import Hardness
-from multistable.nn.ops._plain import untraced
+from multistable.nn.ops._plain import is_traced, untraced
 
 __all__ = ["RecurrentCell"]
 
 
 class RecurrentCell(RecurrentModule, nn.RNNCellBase):
     """One step of a layer, with the interface of `nn.GRUCell`; subclasses say what it computes."""
+
+    bias: Tensor | None  # type: ignore[assignment]  # of torch's cells it says whether there are biases
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class RecurrentCell(RecurrentModule, nn.RNNCellBase):
             ValueError: `input` has the wrong number of dimensions, or a dtype or device other than the parameters'.
             RuntimeError: another size is wrong.
         """
-        if torch.jit.is_tracing():
+        if is_traced():
             with untraced():
                 return self._advance(*self._checked(input, hx))
         input, h = self._checked(input, hx)
@@ -86,7 +88,7 @@ class RecurrentCell(RecurrentModule, nn.RNNCellBase):
 
 def _value(hardness: Tensor) -> Hardness:
     """What a step computes with: a number where it can be read, so that ordinary gates cost no more than a sigmoid."""
-    if hardness.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if hardness.device.type != "cpu" or torch.compiler.is_compiling() or is_traced():
         return hardness
     try:
         value = hardness.item()

@@ -9,9 +9,14 @@ from torch import Tensor
 
 from multistable.nn.ops._gates import Hardness
 
-__all__ = ["is_plain", "scan", "untraced"]
+__all__ = ["is_plain", "is_traced", "scan", "untraced"]
 
 Step = Callable[[Tensor, Tensor, Tensor, Hardness], Tensor]
+
+
+def is_traced() -> bool:
+    """Whether `torch.jit.trace` is running."""
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
 
 
 def is_plain(name: str, batch_sizes: Tensor | None) -> bool:
@@ -21,7 +26,7 @@ def is_plain(name: str, batch_sizes: Tensor | None) -> bool:
         NotImplementedError: it is, and its sequences are packed.
     """
     to_onnx = torch.onnx.is_in_onnx_export()
-    if not (to_onnx or torch.jit.is_tracing()):
+    if not (to_onnx or is_traced()):
         return False
     if batch_sizes is not None:
         form = "torch.onnx.export" if to_onnx else "torch.jit.trace"
@@ -60,11 +65,11 @@ def scan(step: Step, drive: Tensor, h: Tensor, weight_hh: Tensor, hardness: Hard
 
 def untraced() -> AbstractContextManager[None]:
     """Without the tracer's warnings that what depends on sizes is fixed: it is what refuses sizes that don't fit."""
-    return _without_warnings() if torch.jit.is_tracing() else nullcontext()
+    return _without_warnings() if is_traced() else nullcontext()
 
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         yield
