@@ -29,10 +29,10 @@ class Model(nn.Module):
             if not self.cell:
                 state = torch.full((1, x.shape[1], H), 0.5, dtype=x.dtype, device=x.device)
                 return self.rnn(x, (state, state) if isinstance(self.rnn, nn.LSTM) else state)[0]
-            state = None
+            h = None
             for now in x:
-                state = self.rnn(now, state)
-            return state
+                h = self.rnn(now, h)
+            return h
 
 
 MODELS = {
