@@ -1,6 +1,7 @@
 """`fixed_points`: where a network under a constant input stays, stable or not, and where it is slow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import torch
@@ -19,7 +20,7 @@ from multistable._measure.constants import Input, check_input
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int
 from multistable._utils.randomness import as_generator
-from multistable.dynamics import Dynamics, jacobians
+from multistable.dynamics import Dynamics, Forward, jacobians
 
 __all__ = ["fixed_points"]
 
@@ -42,6 +43,7 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
 ) -> FixedPoints: ...
 
@@ -56,6 +58,7 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
 ) -> Any: ...
 
@@ -69,6 +72,7 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
 ) -> Any:
     """The fixed points of a network under a constant input: stable ones, saddles and repellers, and its slow points.
@@ -90,6 +94,9 @@ def fixed_points(
         starts: how many states the search starts from.
         n: how many sequences to take; fewer if `inputs` holds fewer.
         layers: the names of the layers whose modules to look at, as `multistable.dynamics.dynamics` lists them.
+        forward: how a batch enters the module, as in `lambda model, batch: model(batch["tokens"], batch["lengths"])`;
+            the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
+            forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws sequences, prefixes, constant inputs and noise: a `torch.Generator`, or a seed; by default a
             new one with torch's initial seed.
 
@@ -115,14 +122,14 @@ def fixed_points(
     """
     n = check_int("n", n, at_least=2)
     starts = check_int("starts", starts)
-    selection = select(module, layers)
+    selection = select(module, layers, forward)
     check_input(u, selection.stacks)
     check_states(inputs, states, u, selection.stacks)
     generator = as_generator(generator)
     with selection.opened(generator):
         reached = starts_of(selection, inputs, states, n, generator)
         asked = questions(selection, u, reached, generator)
-        found = tuple(_look_at(one, starts, generator) for one in asked)
+        found = tuple(replace(_look_at(one, starts, generator), open_loop=reached.open_loop) for one in asked)
     return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]
 
 

@@ -22,12 +22,14 @@ class Reached:
         prefixes: how many steps were taken of each, (n,), on the CPU.
         moments: the mean and the standard deviation of each feature that each stack receives, (I,); those of the first
             batch, and none of a single batch.
+        open_loop: the layers whose inputs depend on what they returned before, and are held from outside all the same.
     """
 
     states: list[Tensor]
     sequences: Tensor
     prefixes: Tensor
     moments: list[tuple[Tensor, Tensor]]
+    open_loop: tuple[str, ...] = ()
 
     def rows(self, index: Tensor) -> "Reached":
         """Those that `index` (k,) names."""
@@ -90,9 +92,14 @@ def reach_many(
     They are in the order of the sequences; those of a batch are numbered from the end of the one before.
     """
     reached: list[Reached] = []
+    open_loop: list[str] = []
     moments: list[tuple[Tensor, Tensor]] = []
     count = 0
     for one in sequences:
+        if not reached:
+            open_loop = [
+                part.name for stack, of in zip(stacks, one, strict=True) if of.fed_back for part in stack.parts
+            ]
         found = reach(stacks, one, n - count, None, generator)
         moments = moments or [_moments(received) for received in one]
         reached.append(replace(found, sequences=found.sequences + count if reached else found.sequences))
@@ -104,5 +111,5 @@ def reach_many(
     states = [torch.cat(of_stack)[:count] for of_stack in zip(*(one.states for one in reached), strict=True)]
     numbers = torch.cat([one.sequences for one in reached])[:count]
     prefixes = torch.cat([one.prefixes for one in reached])[:count]
-    whole = Reached(states, numbers, prefixes, moments)
+    whole = Reached(states, numbers, prefixes, moments, tuple(open_loop))
     return whole.rows(numbers.argsort(stable=True))

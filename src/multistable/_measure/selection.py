@@ -10,8 +10,9 @@ from torch import nn
 
 from multistable._measure.inputs import batches, received
 from multistable._measure.reach import Reached, reach_many
-from multistable._utils.restore import undisturbed
-from multistable.dynamics import Adapter, Dynamics, Sequences, Stack, recurrent_modules
+from multistable._utils.restore import attributes_kept, undisturbed
+from multistable.dynamics import Adapter, Dynamics, Forward, Sequences, Stack, recurrent_modules
+from multistable.dynamics._agreement import check_agreement
 
 __all__ = ["Selection", "select"]
 
@@ -24,11 +25,13 @@ class Selection:
         module: the module.
         stacks: the recurrent modules in it that hold the layers.
         layers: the layers.
+        forward: how a batch enters the module; None for the way that its signature says.
     """
 
     module: nn.Module
     stacks: list[Stack]
     layers: list[Dynamics]
+    forward: Forward | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -54,9 +57,9 @@ class Selection:
         random state is seeded from `generator`.
 
         Raises:
-            TypeError: parameters are in half precision.
+            TypeError: parameters are in half precision, or a module overrides forward and can't be called any more.
             ValueError: parameters hold NaN or infinity, or no values that can be worked with, or are not all on one
-                device.
+                device; or a module does something else than its type is known to do.
         """
         _check_devices(self.stacks)
         for part in (part for stack in self.stacks for part in stack.parts):
@@ -64,41 +67,50 @@ class Selection:
         device = self.stacks[0].parameters()[0].device.type
         with (
             undisturbed(self.module, generator),
+            attributes_kept(self.module),
             torch.inference_mode(False),
             torch.no_grad(),
             torch.autocast(device, enabled=False),
         ):
+            for stack in self.stacks:
+                check_agreement(stack)
             yield
 
     def batches(self, inputs: Any, size: int, generator: torch.Generator, *, endless: bool) -> Iterator[Any]:
         """What `inputs` has for the module, in batches."""
-        return batches(self.module, self.stacks, inputs, size, generator, endless=endless)
+        return batches(self.module, self.stacks, inputs, size, generator, self.forward, endless=endless)
 
-    def received(self, batch: Any, generator: torch.Generator) -> list[Sequences]:
+    def received(self, batch: Any, generator: torch.Generator, *, look_for_feedback: bool = False) -> list[Sequences]:
         """What each of the recurrent modules receives when the module is given a batch."""
-        return received(self.module, self.stacks, batch, generator)
+        return received(self.module, self.stacks, batch, generator, self.forward, look_for_feedback=look_for_feedback)
 
     def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> Reached:
         """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences."""
-        return reach_many(self.stacks, (self.received(batch, generator) for batch in drawn), n, generator)
+        sequences = (
+            self.received(batch, generator, look_for_feedback=number == 0) for number, batch in enumerate(drawn)
+        )
+        return reach_many(self.stacks, sequences, n, generator)
 
 
-def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
+def select(module: nn.Module, layers: Sequence[str] | str | None, forward: Forward | None = None) -> Selection:
     """The layers of a module with these names, or all of them.
 
     Args:
         module: the module.
         layers: names as `multistable.dynamics.dynamics` lists them; a name stands for all that lies under it. Modules
             that hold none of them are not looked at.
+        forward: how a batch enters the module, (module, batch).
 
     Raises:
-        TypeError: `module` is not an `nn.Module`, or the layers are not named.
+        TypeError: `module` is not an `nn.Module`, the layers are not named, or `forward` is no function.
         ValueError: nothing in `module` is recurrent, or a name is no layer's.
     """
+    if forward is not None and not callable(forward):
+        raise TypeError(f"forward must be a function (model, batch), got {type(forward).__name__}")
     found = recurrent_modules(module)
     if layers is None:
         stacks = [Stack(*one) for one in found]
-        return Selection(module, stacks, []).whole()
+        return Selection(module, stacks, [], forward).whole()
     if not isinstance(layers, Iterable):
         raise TypeError(f"layers must hold names, got {type(layers).__name__}")
     names = [layers] if isinstance(layers, str) else list(layers)
@@ -114,7 +126,7 @@ def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
             known = ", ".join(repr(one) for one in _known(found))
             raise ValueError(f"layers must name recurrent layers ({known}), got {name!r}")
     chosen = [part for part in parts if any(_lies_under(part.name, name) for name in names)]
-    return Selection(module, stacks, []).only(chosen)
+    return Selection(module, stacks, [], forward).only(chosen)
 
 
 def _known(found: Iterable[tuple[str, nn.Module, Adapter]]) -> Iterator[str]:
@@ -149,7 +161,7 @@ def _check_devices(stacks: Iterable[Stack]) -> None:
 def _check_parameters(layer: Dynamics) -> None:
     """Raise unless all parameters are finite and in single or double precision."""
     for parameter in layer.parameters():
-        if parameter.dtype not in (torch.float32, torch.float64):
+        if parameter.dtype.to_real() not in (torch.float32, torch.float64):
             raise TypeError(
                 f"parameters of {layer.name!r} must be float32 or float64, got {parameter.dtype}: "
                 "half precision can't tell states apart at this tolerance"

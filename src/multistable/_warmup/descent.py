@@ -104,7 +104,7 @@ def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -
         states = layer.hold(s, u, steps)
         if not torch.isfinite(states).all():
             raise FloatingPointError(f"states of {layer.name!r} are no longer finite after {steps} steps")
-        value = vaa_star(states, tol)
+        value = vaa_star(layer.observe(states), tol)
         coincide = value.item() * len(s) < 1 + 1e-5
         if steps == 1 or not coincide:
             return _Held(value, states, steps)

@@ -64,9 +64,14 @@ class Dynamics(ABC):
         """What the layer passes on in state `s`, (B, S) -> (B, O)."""
         return s[:, : self.output_size]
 
+    def observe(self, s: Tensor) -> Tensor:
+        """The part of state `s` by which VAA and VAA* tell it from others, (B, S) -> (B, P); by default all of it."""
+        return s
+
     def zero_state(self, batch_size: int) -> Tensor:
-        """The state that torch's layers start from, (B, S), in the parameters' dtype and on their device."""
-        return self.parameters()[0].new_zeros(batch_size, self.state_size)
+        """The state that torch's layers start from, (B, S), in the parameters' (real) dtype and on their device."""
+        like = self.parameters()[0]
+        return like.new_zeros(batch_size, self.state_size, dtype=like.dtype.to_real())
 
     def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         """Go through sequences of equal length, (T, B, I), (B, S) -> outputs (T, B, O) and the last state (B, S)."""

@@ -45,6 +45,13 @@ class LayerDynamics(DirectionDynamics):
         nothing, no_weight = u.new_zeros(steps, len(s), 1), drive.new_zeros(len(weight_ih), 1)
         return recurrence(nothing, s, no_weight, weight_hh, drive, None, self.module.hardness)
 
+    def hold(self, s: Tensor, u: Tensor, steps: int) -> Tensor:
+        recurrence, (weight_ih, weight_hh, bias) = self.module.recurrence, self._given()
+        if torch.is_grad_enabled() or recurrence.path(weight_hh).startswith("plain"):
+            return super().hold(s, u, steps)
+        drive = recurrence.drive(u, weight_ih, bias)
+        return recurrence.hold(drive, s, weight_hh, steps, self.module.hardness)
+
     def _given(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """The weights as the recurrence takes them."""
         return self.module.as_given(self.weights())

@@ -1,17 +1,18 @@
 """`Stack`: the recurrent layers of one module as one map."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from multistable._utils.names import type_name
 from multistable.dynamics._column import column_of
 from multistable.dynamics._device import few_calls_pay
 from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics, check_lengths
 from multistable.dynamics.calls import Sequences, without_autocast
+from multistable.dynamics.precision import doubled, in_double
 
 __all__ = ["Stack"]
 
@@ -57,8 +58,20 @@ class Stack(Dynamics):
         return self.adapter.read(self.module, *(without_autocast(self.module, one) for one in (inputs, state)))
 
     def in_float64(self) -> "Stack":
-        """The same of a copy of the module in double precision, whose parameters are not the module's own."""
-        return Stack(self.name, copy.deepcopy(self.module).double(), self.adapter)
+        """The same of a copy of the module in double precision, whose parameters are not the module's own.
+
+        Raises:
+            TypeError: a parameter is not copied with the module.
+        """
+        copied = Stack(self.name, in_double(self.module), self.adapter)
+        for own, other in zip(self.parameters(), copied.parameters(), strict=True):
+            if own is other:
+                raise TypeError(
+                    f"parameters of {self.name or type_name(type(self.module))!r} must be copied with the module, got "
+                    "one that is not: keep what holds it in an attribute, such as a list"
+                )
+            other.data = doubled(other.data)  # of one that lives elsewhere
+        return copied
 
     def split(self, s: Tensor) -> tuple[Tensor, ...]:
         """The states of the parts, (B, S) -> one (B, S_k) for each."""
@@ -68,6 +81,9 @@ class Stack(Dynamics):
     def output(self, s: Tensor) -> Tensor:
         top = self.split(s)[-len(self.layers[-1]) :]
         return torch.cat([part.output(state) for part, state in zip(self.layers[-1], top, strict=True)], -1)
+
+    def observe(self, s: Tensor) -> Tensor:
+        return torch.cat([part.observe(state) for part, state in zip(self.parts, self.split(s), strict=True)], -1)
 
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         states = []

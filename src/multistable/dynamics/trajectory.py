@@ -71,9 +71,9 @@ def _next_boundary(layer: Dynamics, boundaries: Sequence[Tensor], u: Tensor, per
     """The states one chunk later: those that repeat are looked up, the others are run."""
     moving = period == 0
     if moving.all():
-        return layer.scan_constant(u, CHUNK, boundaries[-1])[1]
+        return layer.hold(boundaries[-1], u, CHUNK)
     after = _repeated(boundaries, period, 1)
-    after[moving] = layer.scan_constant(u, CHUNK, boundaries[-1][moving])[1]
+    after[moving] = layer.hold(boundaries[-1][moving], u, CHUNK)
     return after
 
 
