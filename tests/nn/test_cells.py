@@ -96,10 +96,10 @@ def test_exported_and_compiled_cells_follow_their_hardness() -> None:
     cell, x, h = make(NBRCCell), random(B, I), random(B, H)
     batch = torch.export.Dim("batch", min=1)
     exported: Any = torch.export.export(cell, (x, h), dynamic_shapes=({0: batch}, {0: batch})).module()
-    compiled = torch.compile(cell, backend="eager", fullgraph=True)
+    compiled: Any = torch.compile(cell, backend="eager", fullgraph=True)
     for hardness in (0.0, 0.3):
         for one in (cell, exported):
-            one.hardness.fill_(hardness)
+            one.hardness.copy_(here(torch.tensor(hardness)))
         equal(exported(x[:3], h[:3]), cell(x[:3], h[:3]))
         equal(compiled(x, h), cell(x, h))
 

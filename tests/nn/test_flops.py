@@ -35,6 +35,18 @@ def test_the_same_as_of_the_reference(kind: Any, of_inputs: bool, packed: bool) 
     assert counted(kind.recurrence, *given) == counted(kind.recurrence.reference, *given)
 
 
+@pytest.mark.parametrize("kind", [GRU, LSTM, MGU, BRC, NBRC])
+def test_a_held_state_counts_as_its_steps(kind: Any) -> None:
+    recurrence, weight_hh = kind.recurrence, kind(I, H).weight_hh_l0.detach()
+    drive, h = torch.randn(recurrence.bias_gates * H), torch.randn(B, recurrence.parts * H)
+    with FlopCounterMode(display=False) as of_steps:
+        for _ in range(3):
+            recurrence.step(drive, h, weight_hh)
+    with FlopCounterMode(display=False) as of_hold:
+        recurrence.hold(drive, h, weight_hh, 3)
+    assert of_hold.get_total_flops() == of_steps.get_total_flops()
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_gru_counts_as_torchs(layers: int) -> None:
     x, h = torch.randn(T, B, I, requires_grad=True), torch.zeros(layers, B, H, requires_grad=True)

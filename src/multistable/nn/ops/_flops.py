@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 
 
 def register_flops(name: str, recurrent_shape: Callable[[int], Shape]) -> None:
-    """Tell the counter of the operator `multistable::<name>` and of its backward pass.
+    """Tell the counter of the operators `multistable::<name>`, `<name>_backward` and `<name>_hold`.
 
     Counted are matrix products alone, a multiplication and an addition for each entry of a matrix and each row, as it
     counts the same recurrence in plain operations.
@@ -46,6 +46,12 @@ def register_flops(name: str, recurrent_shape: Callable[[int], Shape]) -> None:
         by_input = 2 * prod(inputs[:-1]) * prod(weight_ih)
         return (of_inputs + of_weight_ih) * by_input + 2 * recurrent(states, weight_hh)
 
+    def of_hold(
+        drive: Shape, h: Shape, weight_hh: Shape, hardness: Shape | None, steps: int, *_: Any, **__: Any
+    ) -> int:
+        return steps * recurrent(h, weight_hh)
+
     operators = torch.ops.multistable
     register_flop_formula(getattr(operators, name))(of_forward)
     register_flop_formula(getattr(operators, f"{name}_backward"))(of_backward)
+    register_flop_formula(getattr(operators, f"{name}_hold"))(of_hold)

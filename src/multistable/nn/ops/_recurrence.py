@@ -56,8 +56,8 @@ class Recurrence:
             object.__setattr__(self, "bias_gates", self.gates)
         operator = as_operator(self.name, self.bias_gates, self.forward, self.backward)
         object.__setattr__(self, "_operator", operator)
-        register_flops(self.name, self.recurrent_shape)
         object.__setattr__(self, "_hold", as_hold(self.name, self.step))
+        register_flops(self.name, self.recurrent_shape)
         object.__setattr__(self, "__module__", "multistable.nn.ops")
 
     def __reduce__(self) -> str:
