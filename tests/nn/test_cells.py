@@ -99,7 +99,7 @@ def test_exported_and_compiled_cells_follow_their_hardness() -> None:
     compiled: Any = torch.compile(cell, backend="eager", fullgraph=True)
     for hardness in (0.0, 0.3):
         for one in (cell, exported):
-            one.hardness.copy_(here(torch.tensor(hardness)))
+            one.hardness.fill_(hardness)
         equal(exported(x[:3], h[:3]), cell(x[:3], h[:3]))
         equal(compiled(x, h), cell(x, h))
 
