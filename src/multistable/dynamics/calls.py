@@ -19,6 +19,7 @@ __all__ = [
     "read_cell_call",
     "read_double_call",
     "read_layer_call",
+    "without_autocast",
 ]
 
 
@@ -151,6 +152,22 @@ def _flat_layer_state(state: Any, rank: int) -> Tensor | None:
 
 def _as_tuple(state: Any) -> tuple[Tensor, ...]:
     return (state,) if isinstance(state, Tensor) else tuple(state)
+
+
+def without_autocast(module: nn.Module, value: Any) -> Any:
+    """The tensors in `value` in the dtype of the module's parameters, where autocast may have changed it.
+
+    Args:
+        module: the module that received them.
+        value: a tensor, a `PackedSequence`, or tuples and lists of tensors; anything else is left alone.
+    """
+    if isinstance(value, PackedSequence):
+        return value._replace(data=without_autocast(module, value.data))
+    if type(value) in (tuple, list):
+        return type(value)(without_autocast(module, one) for one in value)
+    if isinstance(value, Tensor) and value.is_floating_point() and torch.is_autocast_enabled(value.device.type):
+        return value.to(next(module.parameters(), value).dtype.to_real())
+    return value
 
 
 def full_lengths(inputs: Tensor) -> Tensor:

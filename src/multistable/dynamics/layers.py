@@ -5,15 +5,15 @@ from torch import Tensor
 
 from multistable.dynamics._of_direction import DirectionDynamics
 from multistable.nn._directions import Weights
-from multistable.nn._layer import RecurrentLayer
+from multistable.nn._module import RecurrentModule
 
 __all__ = ["LayerDynamics"]
 
 
 class LayerDynamics(DirectionDynamics):
-    """One layer and direction of `GRU`, `LSTM`, `MGU`, `BRC` or `NBRC`. The state of an LSTM is h and c."""
+    """One layer and direction of a layer of `multistable.nn`, or a cell. The state of an LSTM is h and c."""
 
-    module: RecurrentLayer
+    module: RecurrentModule
 
     def __repr__(self) -> str:
         kind = type(self.module).__name__

@@ -18,7 +18,7 @@ from multistable.dynamics.layers import LayerDynamics
 from multistable.dynamics.stack import Stack
 from multistable.dynamics.third_party import ADAPTERS as THIRD_PARTY
 from multistable.dynamics.torch_layers import GRUDynamics, LSTMDynamics, RNNDynamics
-from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, DoubleLayer
+from multistable.nn import BRC, GRU, LSTM, MGU, NBRC, BRCCell, DoubleLayer, MGUCell, NBRCCell
 
 __all__ = ["adapter_of", "dynamics", "known_type", "recurrent_modules", "register", "stacks"]
 
@@ -40,8 +40,8 @@ def dynamics(module: nn.Module) -> list[Dynamics]:
     """Every recurrent layer and direction found in `module`.
 
     Found are the layers of `nn.RNN`, `nn.GRU` and `nn.LSTM`, the cells `nn.RNNCell`, `nn.GRUCell` and `nn.LSTMCell`,
-    those of `multistable.nn` with both parts of a `DoubleLayer`, and the types added with `register`, whether `module`
-    is one of them or holds them. They share the module's parameters.
+    layers and cells of `multistable.nn`, both parts of a `DoubleLayer`, and the types added with `register`, whether
+    `module` is one of them or holds them. They share the module's parameters.
 
     Args:
         module: any module.
@@ -235,4 +235,6 @@ for _cell_type, _kind in ((nn.RNNCell, RNNDynamics), (nn.GRUCell, GRUDynamics), 
     _register_directions(_cell_type, _kind, read_cell_call)
 for _own_type in (GRU, LSTM, MGU, BRC, NBRC):
     _register_directions(_own_type, LayerDynamics, read_layer_call)
+for _own_cell in (MGUCell, BRCCell, NBRCCell):
+    _register_directions(_own_cell, LayerDynamics, read_cell_call)
 _ADAPTERS[DoubleLayer] = Adapter(_double_layers, read_double_call, "hx", is_cell=False)

@@ -11,7 +11,7 @@ from multistable.dynamics._column import column_of
 from multistable.dynamics._device import few_calls_pay
 from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics, check_lengths
-from multistable.dynamics.calls import Sequences
+from multistable.dynamics.calls import Sequences, without_autocast
 from multistable.dynamics.precision import doubled, in_double
 
 __all__ = ["Stack"]
@@ -55,7 +55,7 @@ class Stack(Dynamics):
 
     def read(self, inputs: Any, state: Any = None) -> Sequences:
         """What a call of the module receives, given its first two arguments."""
-        return self.adapter.read(self.module, inputs, state)
+        return self.adapter.read(self.module, *(without_autocast(self.module, one) for one in (inputs, state)))
 
     def in_float64(self) -> "Stack":
         """The same of a copy of the module in double precision, whose parameters are not the module's own.

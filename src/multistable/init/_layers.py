@@ -9,13 +9,28 @@ import multistable.nn
 from multistable.nn import DoubleLayer
 from multistable.nn._directions import Direction, directions_of
 
-__all__ = ["GRU", "LSTM", "RNN", "Module", "find_layers", "with_biases", "with_nonlinearity", "zero"]
+__all__ = [
+    "BRC",
+    "GRU",
+    "LSTM",
+    "MGU",
+    "NBRC",
+    "RNN",
+    "Module",
+    "find_layers",
+    "with_biases",
+    "with_nonlinearity",
+    "zero",
+]
 
 Module = TypeVar("Module", bound=nn.Module)
 
 LSTM = (nn.LSTM, nn.LSTMCell, multistable.nn.LSTM)
 GRU = (nn.GRU, nn.GRUCell, multistable.nn.GRU)
 RNN = (nn.RNN, nn.RNNCell)
+MGU = (multistable.nn.MGU, multistable.nn.MGUCell)
+BRC = (multistable.nn.BRC, multistable.nn.BRCCell)
+NBRC = (multistable.nn.NBRC, multistable.nn.NBRCCell)
 
 
 def find_layers(function: str, module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> list[Direction]:
@@ -41,7 +56,7 @@ def _search(function: str, module: nn.Module, kinds: tuple[type[nn.Module], ...]
 def with_biases(function: str, layers: list[Direction]) -> list[Direction]:
     """The layers given; raise unless all have biases."""
     for layer in layers:
-        if not layer.module.bias:
+        if not layer.bias_names:
             raise ValueError(f"{function} sets biases, got {type(layer.module).__name__} with bias=False")
     return layers
 

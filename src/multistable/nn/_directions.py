@@ -1,7 +1,7 @@
 """One layer and direction of a recurrent module: which parameters it has, and where they are."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -34,7 +34,7 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class Direction:
-    """One layer and direction of a recurrent layer of torch's or ours, or one of torch's cells.
+    """One layer and direction of a recurrent layer of torch's or ours, or a cell.
 
     Attributes:
         module: the module that it belongs to.
@@ -62,7 +62,8 @@ class Direction:
     @property
     def bias_names(self) -> tuple[str, ...]:
         """What its biases are called: torch's layers have two for each gate."""
-        if not self.module.bias:
+        bias: Any = self.module.bias  # whether there is one, or itself
+        if bias is None or not (isinstance(bias, Tensor) or bias):
             return ()
         names: tuple[str, ...] = getattr(self.module, "bias_names", ("bias_ih", "bias_hh"))
         return names

@@ -8,10 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from multistable._utils.checks import check_int
+from multistable.nn.ops._flops import register_flops
 from multistable.nn.ops._gates import Hardness, as_hardness
 from multistable.nn.ops._hold import Hold, as_hold
 from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
 from multistable.nn.ops._path import choose
+from multistable.nn.ops._plain import is_plain, scan
 from multistable.nn.ops._rows import step_sizes
 
 __all__ = ["Recurrence", "Step"]
@@ -55,6 +57,7 @@ class Recurrence:
         operator = as_operator(self.name, self.bias_gates, self.forward, self.backward)
         object.__setattr__(self, "_operator", operator)
         object.__setattr__(self, "_hold", as_hold(self.name, self.step))
+        register_flops(self.name, self.recurrent_shape)
         object.__setattr__(self, "__module__", "multistable.nn.ops")
 
     def __reduce__(self) -> str:
@@ -88,9 +91,13 @@ class Recurrence:
             TypeError: the type is not a floating-point one, or `hardness` not a number.
             ValueError: shapes, types or devices do not fit together, or `hardness` is negative or not finite (a tensor
                 on a GPU is not looked at).
-            NotImplementedError: a second or forward-mode derivative is asked for.
+            NotImplementedError: a second or forward-mode derivative is asked for, or packed sequences are traced for
+                TorchScript or exported to ONNX.
         """
         self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes, hardness)
+        if is_plain(self.name, batch_sizes):
+            as_hardness(hardness)  # raises for one that is none
+            return scan(self.step, self.drive(inputs, weight_ih, bias), h, weight_hh, hardness)
         path, _ = choose(self.name, weight_hh)
         return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness), path)
 
@@ -171,7 +178,9 @@ class Recurrence:
     def drive(self, inputs: Tensor, weight_ih: Tensor, bias: Tensor | None) -> Tensor:
         """What drives the gates from outside, (..., bias_gates * H): W_ih x + b, in some gates b alone."""
         hidden_size = len(weight_ih) // self.gates
-        return F.linear(inputs, F.pad(weight_ih, (0, 0, 0, (self.bias_gates - self.gates) * hidden_size)), bias)
+        if self.bias_gates > self.gates:
+            weight_ih = F.pad(weight_ih, (0, 0, 0, (self.bias_gates - self.gates) * hidden_size))
+        return F.linear(inputs, weight_ih, bias)
 
     def _check(
         self,
