@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from torch.nn.utils.rnn import PackedSequence, pad_sequence
 from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from multistable._utils.checks import check_finite
+from multistable._utils.processes import ALONE, Processes
+from multistable._utils.share import Share
 from multistable.dynamics import Sequences, Stack, record
 from multistable.dynamics.calls import check_inputs, full_lengths
 
@@ -20,10 +22,11 @@ __all__ = ["batches", "received"]
 
 @dataclass(frozen=True)
 class _Chosen:
-    """A batch for a model that was made of some items of a data set, and their numbers, (B,)."""
+    """A batch for a model that was made of some items of a data set, their numbers and their places, (B,)."""
 
     batch: Any
     numbers: Tensor
+    places: Tensor
 
 
 def batches(
@@ -34,6 +37,7 @@ def batches(
     generator: torch.Generator,
     *,
     endless: bool,
+    processes: Processes = ALONE,
 ) -> Iterator[Any]:
     """Draw batches for `module` from `inputs`.
 
@@ -47,9 +51,11 @@ def batches(
             either also a map-style `Dataset` of single sequences, a `DataLoader` or another iterable of batches, or a
             function `(batch_size, generator) -> batch`. Of a tuple, such as (inputs, targets), the first element is
             taken.
-        batch_size: how many sequences to draw; a loader's batches and a model's single batch are as large as they are.
+        batch_size: how many sequences to draw in all processes together; a loader's batches and a model's single batch
+            are as large as they are.
         generator: draws the sequences.
         endless: whether to start over at the end of a finite source; an iterator that can't be restarted just ends.
+        processes: those that draw, each from inputs of its own.
 
     Raises:
         TypeError: `inputs` is none of these.
@@ -66,19 +72,28 @@ def batches(
     if isinstance(inputs, tuple):
         inputs = _first(inputs)
     if stack is not None and _is_pool(inputs):
-        pool = read(inputs)
+        pool: Sequences = read(inputs)
         check_finite("inputs", pool.inputs)
-        return _repeat(lambda: pool.rows(_choose(len(pool), batch_size, generator)), endless)
+        share = processes.share(len(pool))
+
+        def rows() -> Sequences:
+            chosen = _choose(share, batch_size, generator)
+            return replace(pool.rows(chosen.rows), numbers=chosen.numbers, places=chosen.places)
+
+        return _repeat(rows, endless)
     if isinstance(inputs, Tensor | PackedSequence | Mapping):
         return _repeat(lambda: read(inputs), endless)
     if isinstance(inputs, Dataset) and not isinstance(inputs, IterableDataset):
-        return _repeat(lambda: _from_items(inputs, batch_size, generator, read, stack is not None), endless)
+        share = processes.share(len(inputs))  # type: ignore[arg-type]  # what has a length is no matter of its type
+        choose = partial(_choose, share, batch_size, generator)
+        return _repeat(lambda: _from_items(inputs, choose(), read, stack is not None), endless)
     if isinstance(inputs, Iterable):
         return (read(batch) for batch in _iterate(inputs, endless))
     if inspect.isgeneratorfunction(inputs):
         raise TypeError("inputs must be a generator, not the function that makes one: call it")
     if callable(inputs):
-        return _repeat(lambda: read(inputs(batch_size, generator)), endless=True)
+        size, own = -(-batch_size // processes.size), processes.aside(generator)
+        return _repeat(lambda: read(inputs(size, own)), endless=True)
     raise TypeError(
         "inputs must be a tensor, a list of tensors, a PackedSequence, a Dataset, an iterable of batches or a function "
         f"(batch_size, generator) -> batch, got {type(inputs).__name__}"
@@ -97,7 +112,8 @@ def received(module: nn.Module, stacks: Sequence[Stack], batch: Any, generator: 
         return [batch.detach()]
     if isinstance(batch, _Chosen):
         found = received(module, stacks, batch.batch, generator)
-        return [replace(one, numbers=batch.numbers) if len(one) == len(batch.numbers) else one for one in found]
+        chosen = {"numbers": batch.numbers, "places": batch.places}
+        return [replace(one, **chosen) if len(one) == len(batch.numbers) else one for one in found]
     sequences = record(module, stacks, batch, generator)
     for stack, one in zip(stacks, sequences, strict=True):
         check_finite(f"what {stack.name!r} receives", one.inputs)
@@ -154,19 +170,33 @@ def _move(batch: Any, device: torch.device) -> Any:
     return batch.to(device) if hasattr(batch, "to") else batch
 
 
-def _choose(count: int, size: int, generator: torch.Generator) -> Tensor:
-    return torch.randperm(count, generator=generator, device=generator.device)[:size].cpu()
+class _Choice(NamedTuple):
+    """Which sequences of a process's own are in a batch, by its own count and by that of all, and where, (B,)."""
+
+    rows: Tensor
+    numbers: Tensor
+    places: Tensor
 
 
-def _from_items(
-    dataset: Any, size: int, generator: torch.Generator, read: Callable[[Any], Any], recurrent: bool
-) -> Sequences | _Chosen:
+def _choose(share: Share, size: int, generator: torch.Generator) -> _Choice:
+    """Draw from the sequences of all processes."""
+    chosen = torch.randperm(share.total, generator=generator, device=generator.device)[:size].cpu()
+    rows, (places, _) = share.chosen(chosen)
+    if len(rows) == 0 < len(share.places):  # a model has to be given something, though it counts for nothing
+        return _Choice(rows.new_zeros(1), share.places[:1], rows.new_full((1,), -1))
+    return _Choice(rows, chosen[places], places)
+
+
+def _from_items(dataset: Any, chosen: _Choice, read: Callable[[Any], Any], recurrent: bool) -> Sequences | _Chosen:
     """A batch of items of a data set, for a recurrent module or for a model."""
     if len(dataset) == 0:
         raise ValueError("inputs must hold at least one sequence, got an empty data set")
-    numbers = _choose(len(dataset), size, generator)
-    items = [_first(dataset[index]) for index in numbers.tolist()]
-    return replace(read(items), numbers=numbers) if recurrent else _Chosen(read(default_collate(items)), numbers)
+    items = [_first(dataset[index]) for index in chosen.rows.tolist()]
+    numbers, places = chosen.numbers, chosen.places
+    if recurrent:
+        sequences: Sequences = read(items)
+        return replace(sequences, numbers=numbers, places=places)
+    return _Chosen(read(default_collate(items)), numbers, places)
 
 
 def _repeat(draw: Callable[[], Any], endless: bool) -> Iterator[Any]:

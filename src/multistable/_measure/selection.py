@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,8 @@ from torch import nn
 
 from multistable._measure.inputs import batches, received
 from multistable._measure.reach import Reached, reach_many
+from multistable._measure.replicas import check_replicas, check_whole, unwrapped
+from multistable._utils.processes import Processes, current
 from multistable._utils.restore import undisturbed
 from multistable.dynamics import Adapter, Dynamics, Sequences, Stack, recurrent_modules
 
@@ -24,11 +26,13 @@ class Selection:
         module: the module.
         stacks: the recurrent modules in it that hold the layers.
         layers: the layers.
+        processes: those that look at them, each with a replica of the module and with inputs of its own.
     """
 
     module: nn.Module
     stacks: list[Stack]
     layers: list[Dynamics]
+    processes: Processes = field(default_factory=current)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -55,13 +59,15 @@ class Selection:
 
         Raises:
             TypeError: parameters are in half precision.
-            ValueError: parameters hold NaN or infinity, or no values that can be worked with.
+            ValueError: parameters hold NaN or infinity, or no values that can be worked with, or others in other
+                processes.
         """
         for part in (part for stack in self.stacks for part in stack.parts):
             _check_parameters(part)
+        check_replicas(self.processes, self.stacks)
         device = self.stacks[0].parameters()[0].device.type
         with (
-            undisturbed(self.module, generator),
+            undisturbed(self.module, self.processes.own(generator)),
             torch.inference_mode(False),
             torch.no_grad(),
             torch.autocast(device, enabled=False),
@@ -69,16 +75,29 @@ class Selection:
             yield
 
     def batches(self, inputs: Any, size: int, generator: torch.Generator, *, endless: bool) -> Iterator[Any]:
-        """What `inputs` has for the module, in batches."""
-        return batches(self.module, self.stacks, inputs, size, generator, endless=endless)
+        """What `inputs` has for the module, in batches: this process's share of so many sequences."""
+        return batches(self.module, self.stacks, inputs, size, generator, endless=endless, processes=self.processes)
 
     def received(self, batch: Any, generator: torch.Generator) -> list[Sequences]:
         """What each of the recurrent modules receives when the module is given a batch."""
-        return received(self.module, self.stacks, batch, generator)
+        return received(self.module, self.stacks, batch, self._for_model(generator))
 
     def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> Reached:
-        """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences."""
-        return reach_many(self.stacks, (self.received(batch, generator) for batch in drawn), n, generator)
+        """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences.
+
+        They are those of all processes, in each of these.
+        """
+        return reach_many(self.stacks, self._sequences(iter(drawn), generator), n, generator, self.processes)
+
+    def _sequences(self, drawn: Iterator[Any], generator: torch.Generator) -> Iterator[list[Sequences] | None]:
+        """What is received from batch to batch, as long as any process has one; None where this one has no more."""
+        while any(self.processes.exchange("a batch", (batch := next(drawn, None)) is not None)):
+            own = self._for_model(generator)
+            yield None if batch is None else received(self.module, self.stacks, batch, own)
+
+    def _for_model(self, generator: torch.Generator) -> torch.Generator:
+        """What seeds a model that is run; a recurrent module by itself is not."""
+        return generator if self.stacks[0].module is self.module else self.processes.own(generator)
 
 
 def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
@@ -90,10 +109,12 @@ def select(module: nn.Module, layers: Sequence[str] | str | None) -> Selection:
             that hold none of them are not looked at.
 
     Raises:
-        TypeError: `module` is not an `nn.Module`, or the layers are not named.
+        TypeError: `module` is not an `nn.Module`, its parameters are sharded, or the layers are not named.
         ValueError: nothing in `module` is recurrent, or a name is no layer's.
     """
+    module = unwrapped(module)
     found = recurrent_modules(module)
+    check_whole(module)
     if layers is None:
         stacks = [Stack(*one) for one in found]
         return Selection(module, stacks, []).whole()

@@ -30,12 +30,14 @@ class Sequences:
         lengths: the sequences' lengths, (B,), on the CPU.
         state: the flat state the module started from, (B, S); None for zeros.
         numbers: the places of the sequences among those that they were chosen from, (B,); None where all were taken.
+        places: their places in the batch of all processes, (B,), -1 for what is in none; None where it is not known.
     """
 
     inputs: Tensor
     lengths: Tensor
     state: Tensor | None = None
     numbers: Tensor | None = None
+    places: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -1,0 +1,67 @@
+"""Replicas of a module in several processes: the same parameters in each, whole, and without what wraps them."""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from multistable._utils.processes import Processes
+from multistable.dynamics import Stack
+
+__all__ = ["check_replicas", "check_whole", "unwrapped"]
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module that `DistributedDataParallel` wraps, whose forward talks to the other processes."""
+    return module.module if isinstance(module, DistributedDataParallel) else module
+
+
+def check_whole(module: nn.Module) -> None:
+    """Raise a `TypeError` if a process has only a part of the parameters."""
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # what it has not made is not sharded, and its import takes long
+    tensor = sys.modules.get("torch.distributed.tensor")
+    if fsdp is not None:
+        for name, one in module.named_modules():
+            if isinstance(one, fsdp.FullyShardedDataParallel):
+                raise TypeError(_refused(f"module {name!r}", "FullyShardedDataParallel"))
+    if tensor is not None:
+        for name, parameter in module.named_parameters():
+            if isinstance(parameter, tensor.DTensor):
+                raise TypeError(_refused(f"parameter {name!r}", "DTensor"))
+
+
+def _refused(what: str, kind: str) -> str:
+    return (
+        f"{what} must be whole in each process, got {kind}: warm up, or measure, before the module is sharded by FSDP "
+        "or tensor parallelism, or what is put together from its full state dict"
+    )
+
+
+@torch.no_grad()
+def check_replicas(processes: Processes, stacks: Sequence[Stack]) -> None:
+    """Raise in every process unless the recurrent modules' parameters are the same in all, to the bit.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if processes.size == 1:
+        return
+    digests = {}
+    for stack in stacks:
+        whole = hashlib.sha256()
+        for parameter in stack.parameters():
+            whole.update(f"{parameter.dtype} {tuple(parameter.shape)}".encode())
+            whole.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+        digests[stack.name] = whole.hexdigest()
+    first, *others = processes.exchange("parameters", digests)
+    for rank, other in enumerate(others, 1):
+        differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
+        if differing:
+            raise ValueError(
+                f"replicas must hold the same parameters, got others for {differing[0]!r} in process {rank} than in "
+                "process 0: wrap the module in DistributedDataParallel first, or call torch.manual_seed with the same "
+                "seed before it is made"
+            )
