@@ -103,8 +103,8 @@ def attractors(
     those that are decided no longer. The module is left as it is: what is followed is a copy of its recurrent parts in
     float64, made with `copy.deepcopy`. A registered step must be deterministic and have a derivative.
 
-    In a process group of `torch.distributed` every process calls `attractors`, as it calls `measure`; where `states` are
-    given, each works on its own.
+    In a process group of `torch.distributed` every process calls `attractors`, as it calls `measure`; where `states`
+    are given, each works on its own.
 
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.

@@ -109,6 +109,11 @@ def _shares(sequences: Sequence[Sequences | None], processes: Processes) -> list
     return shares
 
 
+def _counts(received: Sequences) -> bool:
+    """Whether any of these are in the batch of all processes, as far as that is known."""
+    return received.places is None or bool((received.places >= 0).any())
+
+
 def _places(received: Sequences | None) -> Tensor | int:
     """Places in the batch of all processes, as far as they are known; else how many sequences there are."""
     if received is None:
@@ -157,12 +162,12 @@ def _whole(found: Reached, sequences: Sequence[Sequences] | None, processes: Pro
     if processes.size == 1:
         return replace(found, shares=())
     states = [processes.gathered(own, share) for own, share in zip(found.states, found.shares, strict=True)]
-    steps = [int(received.lengths.sum()) for received in sequences or []]
+    steps = [int(received.lengths.sum()) if _counts(received) else 0 for received in sequences or []]
     moments = [(mean.cpu(), spread.cpu()) for mean, spread in found.moments]
     own = (found.shares[0].places, found.sequences, found.prefixes, steps, moments)
     places, numbers, prefixes, *of_data = zip(*processes.exchange("reached", own), strict=True)
     order = torch.cat(places).argsort()
-    received = [(weights, parts) for weights, parts in zip(*of_data, strict=True) if weights]
+    received = [(weights, parts) for weights, parts in zip(*of_data, strict=True) if any(weights)]
     pooled = [
         _pooled([weights[k] for weights, _ in received], [parts[k] for _, parts in received], like=of_stack)
         for k, of_stack in enumerate(states)

@@ -49,19 +49,14 @@ def check_replicas(processes: Processes, stacks: Sequence[Stack]) -> None:
     """
     if processes.size == 1:
         return
-    digests = {}
-    for stack in stacks:
-        whole = hashlib.sha256()
-        for parameter in stack.parameters():
-            whole.update(f"{parameter.dtype} {tuple(parameter.shape)}".encode())
-            whole.update(parameter.detach().cpu().contiguous().numpy().tobytes())
-        digests[stack.name] = whole.hexdigest()
-    first, *others = processes.exchange("parameters", digests)
+    digest = hashlib.sha256()
+    for parameter in (parameter for stack in stacks for parameter in stack.parameters()):
+        digest.update(f"{parameter.dtype} {tuple(parameter.shape)}".encode())
+        digest.update(parameter.cpu().contiguous().numpy().tobytes())
+    first, *others = processes.exchange("replicas", digest.digest())
     for rank, other in enumerate(others, 1):
-        differing = [name for name in {**first, **other} if first.get(name) != other.get(name)]
-        if differing:
+        if other != first:
             raise ValueError(
-                f"replicas must hold the same parameters, got others for {differing[0]!r} in process {rank} than in "
-                "process 0: wrap the module in DistributedDataParallel first, or call torch.manual_seed with the same "
-                "seed before it is made"
+                f"replicas must have the same parameters, got others in process {rank} than in process 0: "
+                "wrap the module in DistributedDataParallel first, or seed torch with the same number before it is made"
             )

@@ -64,7 +64,7 @@ class Processes:
                 raise _kind(kind)(f"process {rank} of {self.size} failed: {message}")
         if {one.what for one in said} != {what}:
             got = ", ".join(f"{one.what!r} in process {rank}" for rank, one in enumerate(said))
-            raise RuntimeError(f"processes must go through the same steps, got {got}")
+            raise RuntimeError(f"processes must go through the same steps, with inputs of the same form, got {got}")
         self._over = False
         return [one.value for one in said]
 
@@ -101,7 +101,7 @@ class Processes:
 
     def share(self, count: int) -> Share:
         """Which rows of all processes this one has, if it has so many."""
-        return dealt(self.exchange("inputs", count), self.rank)
+        return dealt(self.exchange("sequences to draw from", count), self.rank)
 
     def gathered(self, rows: Tensor, share: Share) -> Tensor:
         """The rows of all processes, (total, S); the gradient goes to this one's own (b, S) alone."""
