@@ -36,6 +36,7 @@ def tables() -> dict[str, str]:
         "kills": kills(),
         "recurrent-ppo": recurrent_ppo(),
         "max-prefix": max_prefix(),
+        "processes": processes(),
     }
 
 
@@ -172,3 +173,15 @@ def max_prefix() -> str:
         **listed("test error, seed by seed", "{test error:.3f}"),
     }
     return table(sorted(findings("max_prefix"), key=lambda row: str(row["cell"])), columns)
+
+
+def processes() -> str:
+    columns: dict[str, Column[Row]] = {
+        **listed(
+            "| largest difference from one process's weights | replicas equal to the bit",
+            "{processes}, {how}, {dtype} | {largest difference to one process:.0e} | {equal}",
+        ),
+        **listed("largest change by the warmup | seconds", "{largest change by the warmup:.2f} | {seconds:.1f}"),
+    }
+    rows = [row | {"equal": "yes" if row["replicas equal to the bit"] else "no"} for row in findings("processes")]
+    return table(rows, columns)

@@ -20,24 +20,16 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def check_whole(module: nn.Module) -> None:
-    """Raise a `TypeError` if a process has only a part of the parameters."""
-    fsdp = sys.modules.get("torch.distributed.fsdp")  # what it has not made is not sharded, and its import takes long
-    tensor = sys.modules.get("torch.distributed.tensor")
-    if fsdp is not None:
-        for name, one in module.named_modules():
-            if isinstance(one, fsdp.FullyShardedDataParallel):
-                raise TypeError(_refused(f"module {name!r}", "FullyShardedDataParallel"))
-    if tensor is not None:
-        for name, parameter in module.named_parameters():
-            if isinstance(parameter, tensor.DTensor):
-                raise TypeError(_refused(f"parameter {name!r}", "DTensor"))
-
-
-def _refused(what: str, kind: str) -> str:
-    return (
-        f"{what} must be whole in each process, got {kind}: warm up, or measure, before the module is sharded by FSDP "
-        "or tensor parallelism, or what is put together from its full state dict"
-    )
+    """Raise a `TypeError` if a process may have only a part of a parameter."""
+    tensor = sys.modules.get("torch.distributed.tensor")  # where nobody has imported it, it has made nothing
+    if tensor is None:
+        return
+    for name, parameter in module.named_parameters():
+        if isinstance(parameter, tensor.DTensor):
+            raise TypeError(
+                f"parameter {name!r} must be whole in each process, got DTensor: warm up, or measure, before the module "
+                "is sharded by FSDP or tensor parallelism, or what is put together from its full state dict"
+            )
 
 
 @torch.no_grad()
