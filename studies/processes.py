@@ -18,8 +18,10 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 from multistable import warmup
 
-BATCH, STEPS, SEQUENCES, LENGTH = 32, 100, 640, 100
+BATCH, SEQUENCES, LENGTH = 32, 640, 100
+STEPS = (10, 30, 100)
 PLAIN, WRAPPED, OWN = "before wrapping", "in DistributedDataParallel", "each on its own"
+NUDGED = "one weight off by its last bit"
 
 
 class Network(nn.Module):
@@ -35,44 +37,52 @@ class Network(nn.Module):
         return answers
 
 
-def warmed(how: str, dtype: torch.dtype, rank: int, size: int) -> dict[str, Any]:
+def warmed(steps: int, how: str, dtype: torch.dtype, rank: int, size: int) -> dict[str, Any]:
     """The weights after a warmup, as one of several processes."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     network = Network().to(dtype)
     data = TensorDataset(torch.randn(SEQUENCES, LENGTH, 1, dtype=dtype))
-    sampler = DistributedSampler(data, size, rank, seed=0)
-    loader = DataLoader(data, batch_size=BATCH // size, sampler=sampler)
-    module = DistributedDataParallel(network) if size > 1 and how == WRAPPED else network
+    loader = DataLoader(data, batch_size=BATCH // size, sampler=DistributedSampler(data, size, rank))
+    if how == NUDGED:
+        with torch.no_grad():
+            weight = network.rnn.get_parameter("weight_hh_l0")[0, 0]
+            weight.copy_(torch.nextafter(weight, torch.ones_like(weight)))
+    module = DistributedDataParallel(network) if how == WRAPPED else network
     group = "alone" if how == OWN else None
-    result = warmup(module, loader, steps=STEPS, batch_size=BATCH // size, generator=0, process_group=group)
+    result = warmup(module, loader, steps=steps, batch_size=BATCH // size, generator=0, process_group=group)
     weights = nn.utils.parameters_to_vector(network.parameters()).detach()
     return {"weights": weights, "states": result.after.states, "seconds": result.seconds}
 
 
 @cache
-def of_one(dtype: str) -> Tensor:
+def of_one(steps: int, dtype: str) -> Tensor:
     """The weights after a warmup in this process alone."""
-    weights: Tensor = warmed(PLAIN, getattr(torch, dtype), 0, 1)["weights"]
+    weights: Tensor = warmed(steps, PLAIN, getattr(torch, dtype), 0, 1)["weights"]
     return weights
 
 
 def study(processes: int, how: str, dtype: str) -> Row:
-    """Warm up in so many processes, and in one."""
+    """Warm up in so many processes, and in one, for 10, 30 and 100 steps."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), __file__, folder, how, dtype]
         subprocess.run([sys.executable, *words], check=True)
-        first, *others = (torch.load(Path(folder) / f"{rank}.pt") for rank in range(processes))
+        found = [torch.load(Path(folder) / f"{rank}.pt") for rank in range(processes)]
     torch.manual_seed(0)
     new = nn.utils.parameters_to_vector(Network().to(getattr(torch, dtype)).parameters()).detach()
-    weights = [found["weights"] for found in (first, *others)]
+    last = [of_rank[STEPS[-1]] for of_rank in found]
     return {
-        "largest change by the warmup": (first["weights"] - new).abs().max().item(),
-        "largest difference to one process": max((of_one(dtype) - found).abs().max().item() for found in weights),
-        "largest difference between replicas": max((weights[0] - found).abs().max().item() for found in weights),
-        "replicas equal to the bit": all(torch.equal(weights[0], found) for found in weights),
-        "measures equal to the bit": all(torch.equal(first["states"], found["states"]) for found in others),
-        "seconds": round(first["seconds"], 1),
+        "largest difference to one process": {
+            f"{steps} steps": max((of_one(steps, dtype) - one[steps]["weights"]).abs().max().item() for one in found)
+            for steps in STEPS
+        },
+        "largest difference between replicas": max(
+            (last[0]["weights"] - one["weights"]).abs().max().item() for one in last
+        ),
+        "replicas equal to the bit": all(torch.equal(last[0]["weights"], one["weights"]) for one in last),
+        "measures equal to the bit": all(torch.equal(last[0]["states"], one["states"]) for one in last),
+        "largest change": (last[0]["weights"] - new).abs().max().item(),
+        "seconds": round(last[0]["seconds"], 1),
     }
 
 
@@ -80,11 +90,12 @@ if __name__ == "__main__":
     if distributed.is_torchelastic_launched():
         distributed.init_process_group("gloo")
         folder, how, dtype = sys.argv[1:]
-        rank = distributed.get_rank()
-        found = warmed(how, getattr(torch, dtype), rank, distributed.get_world_size())
-        torch.save(found, Path(folder) / f"{rank}.pt")
+        rank, size = distributed.get_rank(), distributed.get_world_size()
+        torch.save(
+            {steps: warmed(steps, how, getattr(torch, dtype), rank, size) for steps in STEPS},
+            Path(folder) / f"{rank}.pt",
+        )
         distributed.destroy_process_group()
     else:
-        cases = [(1, PLAIN, "float64"), *((size, how, "float64") for how in (PLAIN, WRAPPED) for size in (2, 4))]
-        cases += [(2, OWN, "float64"), (1, PLAIN, "float32"), (2, WRAPPED, "float32"), (4, WRAPPED, "float32")]
-        complete("processes", [dict(zip(("processes", "how", "dtype"), case, strict=True)) for case in cases], study)
+        cases = [(1, PLAIN), (1, NUDGED), (2, PLAIN), (4, PLAIN), (2, WRAPPED), (4, WRAPPED), (2, OWN)]
+        complete("processes", [{"processes": size, "how": how, "dtype": "float64"} for size, how in cases], study)

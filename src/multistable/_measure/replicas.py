@@ -27,8 +27,8 @@ def check_whole(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         if isinstance(parameter, tensor.DTensor):
             raise TypeError(
-                f"parameter {name!r} must be whole in each process, got DTensor: warm up, or measure, before the module "
-                "is sharded by FSDP or tensor parallelism, or what is put together from its full state dict"
+                f"parameter {name!r} must be whole in each process, got DTensor: warm up, or measure, before FSDP or "
+                "tensor parallelism shards the module, or what is put together from its full state dict"
             )
 
 
