@@ -176,12 +176,13 @@ def max_prefix() -> str:
 
 
 def processes() -> str:
+    def apart(steps: int) -> Column[Row]:
+        return lambda rows: f"{rows[0]['largest difference to one process'][f'{steps} steps']:.0e}"
+
     columns: dict[str, Column[Row]] = {
-        **listed(
-            "| largest difference from one process's weights | replicas equal to the bit",
-            "{processes}, {how}, {dtype} | {largest difference to one process:.0e} | {equal}",
-        ),
-        **listed("largest change by the warmup | seconds", "{largest change by the warmup:.2f} | {seconds:.1f}"),
+        **listed("processes", "{processes}, {how}"),
+        **{f"apart after {steps} steps": apart(steps) for steps in (10, 30, 100)},
+        "replicas equal to the bit": lambda rows: "yes" if rows[0]["replicas equal to the bit"] else "no",
+        **listed("moved by | seconds", "{largest change:.2f} | {seconds:.1f}"),
     }
-    rows = [row | {"equal": "yes" if row["replicas equal to the bit"] else "no"} for row in findings("processes")]
-    return table(rows, columns)
+    return table(findings("processes"), columns)
