@@ -37,6 +37,7 @@ def tables() -> dict[str, str]:
         "recurrent-ppo": recurrent_ppo(),
         "max-prefix": max_prefix(),
         "processes": processes(),
+        "third-party": third_party(),
     }
 
 
@@ -186,3 +187,16 @@ def processes() -> str:
         **listed("moved by | seconds", "{largest change:.2f} | {seconds:.1f}"),
     }
     return table(findings("processes"), columns)
+
+
+def third_party() -> str:
+    """Modules of other packages, new and after a warmup, seed by seed."""
+
+    def at_rest(when: str) -> Column[Row]:
+        return lambda rows: ", ".join(percent(row[when]["shares"].get("equilibrium", 0.0)) or "0 %" for row in rows)
+
+    columns: dict[str, Column[Row]] = {"": lambda rows: rows[0]["cell"], "state": lambda rows: rows[0]["states"]}
+    for name, when in {"new": "new", "warmed up": "after"}.items():
+        columns |= listed(f"{name}: VAA | {name}: certified", f"{{{when}[vaa]:.2f}} | {{{when}[certified]:.2f}}")
+        columns[f"{name}: at rest"] = at_rest(when)
+    return table(findings("third_party"), columns)

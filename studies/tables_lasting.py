@@ -31,6 +31,7 @@ def tables() -> dict[str, str]:
         "hard-gates-copy": copies(),
         "hard-gates-sign": signs(),
         "hard-tasks": tasks(),
+        "hard-variants": variants(),
         "hard-gates-held": proven(),
         "lasting-others": others(),
         "hard-t-maze": mazes(),
@@ -96,6 +97,16 @@ def tasks() -> str:
             cells = [share(one) if task == "rows" else ranged(one) for one in values]
             body.append([f"{what}; {gates}", len(seeds), *cells])
     return grid(["", "seeds", *(f"{int(length):,} steps" for length in TASK_LENGTHS)], body)
+
+
+def variants() -> str:
+    rows = [row for row in findings("hard_variants") if row["task"] == "copy"]
+    body = []
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        seeds = [row for row in rows if row["variant"] == name]
+        errors = [ranged([row["test"][length] for row in seeds]) for length in ("100", "100000")]
+        body.append([name, len(seeds), *errors, ranged([row["disturbed"] for row in seeds])])
+    return grid(["", "seeds", "100 steps", "100,000", "disturbed"], body)
 
 
 def share(values: Sequence[float]) -> str:

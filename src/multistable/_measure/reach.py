@@ -20,11 +20,11 @@ class Reached:
 
     Attributes:
         states: in each stack, (n, S).
-        shares: which of the states of all processes these are, for each stack.
         sequences: the numbers of the sequences, (n,), on the CPU.
         prefixes: how many steps were taken of each, (n,), on the CPU.
         moments: the mean and the standard deviation of each feature that each stack receives, (I,); those of the first
-            batch.
+            batch, and none of a single batch.
+        open_loop: the layers whose inputs depend on what they returned before, and are held from outside all the same.
         shares: which of the states of all processes these are, in each stack; empty where they are all.
     """
 
@@ -32,6 +32,7 @@ class Reached:
     sequences: Tensor
     prefixes: Tensor
     moments: list[tuple[Tensor, Tensor]]
+    open_loop: tuple[str, ...] = ()
     shares: tuple[Share, ...] = ()
 
     def rows(self, index: Tensor) -> "Reached":
@@ -94,8 +95,7 @@ def reach(
             received = received.rows(rows)
         cuts.append(draw_prefixes(received.lengths, max_prefix, own, share))
         states.append(stack.reach(received.inputs, received.lengths, cuts[-1], received.state))
-    moments = [_moments(received) for received in sequences or []]
-    return Reached(states, numbers[0], cuts[0], moments, tuple(shares))
+    return Reached(states, numbers[0], cuts[0], [], shares=tuple(shares))
 
 
 def _shares(sequences: Sequence[Sequences | None], processes: Processes) -> list[Share]:
@@ -141,9 +141,13 @@ def reach_many(
     of all processes, which go from batch to batch together; None stands for the batch of one that has no more.
     """
     reached: list[Reached] = []
+    open_loop: list[str] = []
+    moments: list[tuple[Tensor, Tensor]] = []
     count = 0
     for one in sequences:
-        found = _whole(reach(stacks, one, n - count, None, generator, processes), one, processes)
+        found = _whole(reach(stacks, one, n - count, None, generator, processes), processes)
+        if not reached:
+            moments, open_loop = _seen(stacks, one, processes)
         reached.append(replace(found, sequences=found.sequences + count if reached else found.sequences))
         count += min(len(states) for states in found.states)
         if count >= n:
@@ -153,32 +157,46 @@ def reach_many(
     states = [torch.cat(of_stack)[:count] for of_stack in zip(*(one.states for one in reached), strict=True)]
     numbers = torch.cat([one.sequences for one in reached])[:count]
     prefixes = torch.cat([one.prefixes for one in reached])[:count]
-    whole = Reached(states, numbers, prefixes, reached[0].moments)
+    whole = Reached(states, numbers, prefixes, moments, tuple(open_loop))
     return whole.rows(numbers.argsort(stable=True))
 
 
-def _whole(found: Reached, sequences: Sequence[Sequences] | None, processes: Processes) -> Reached:
+def _whole(found: Reached, processes: Processes) -> Reached:
     """What all processes have found, in the order of the whole batch."""
     if processes.size == 1:
-        return replace(found, shares=())
+        return found
     states = [processes.gathered(own, share) for own, share in zip(found.states, found.shares, strict=True)]
-    steps = [int(received.lengths.sum()) if _counts(received) else 0 for received in sequences or []]
-    moments = [(mean.cpu(), spread.cpu()) for mean, spread in found.moments]
-    own = (found.shares[0].places, found.sequences, found.prefixes, steps, moments)
-    places, numbers, prefixes, *of_data = zip(*processes.exchange("reached", own), strict=True)
-    order = torch.cat(places).argsort()
-    received = [(weights, parts) for weights, parts in zip(*of_data, strict=True) if any(weights)]
+    own = (found.shares[0].places, found.sequences, found.prefixes)
+    places, numbers, prefixes = map(torch.cat, zip(*processes.exchange("reached", own), strict=True))
+    order = places.argsort()
+    return Reached(states, numbers[order], prefixes[order], [])
+
+
+def _seen(
+    stacks: Sequence[Stack], sequences: Sequence[Sequences] | None, processes: Processes
+) -> tuple[list[tuple[Tensor, Tensor]], list[str]]:
+    """The moments of what each stack receives in all processes, and the layers that are known to be fed back."""
+    given = sequences or []
+    moments = [_moments(received) for received in given]
+    fed_back = [part.name for stack, of in zip(stacks, given, strict=False) if of.fed_back for part in stack.parts]
+    if processes.size == 1:
+        return moments, fed_back
+    steps = [int(received.lengths.sum()) if _counts(received) else 0 for received in given]
+    said = processes.exchange("seen", ([(mean.cpu(), spread.cpu()) for mean, spread in moments], steps, fed_back))
+    counted = [(of_stacks, weights) for of_stacks, weights, _ in said if any(weights)]
     pooled = [
-        _pooled([weights[k] for weights, _ in received], [parts[k] for _, parts in received], like=of_stack)
-        for k, of_stack in enumerate(states)
+        _pooled([of_stacks[k] for of_stacks, _ in counted], [weights[k] for _, weights in counted], stack)
+        for k, stack in enumerate(stacks)
     ]
-    return Reached(states, torch.cat(numbers)[order], torch.cat(prefixes)[order], pooled)
+    named = {name for *_, names in said for name in names}
+    return pooled, [part.name for stack in stacks for part in stack.parts if part.name in named]
 
 
-def _pooled(steps: list[int], moments: list[tuple[Tensor, Tensor]], like: Tensor) -> tuple[Tensor, Tensor]:
+def _pooled(moments: list[tuple[Tensor, Tensor]], steps: list[int], stack: Stack) -> tuple[Tensor, Tensor]:
     """The mean and the standard deviation of several sets of so many steps, from those of each."""
     weights = torch.tensor(steps, dtype=torch.float64, device="cpu")[:, None] / sum(steps)
     means, spreads = (torch.stack(column).double() for column in zip(*moments, strict=True))
     mean = (weights * means).sum(0)
     spread = (weights * (spreads.square() + (means - mean).square())).sum(0).sqrt()
+    like = stack.parameters()[0]
     return mean.to(like), spread.to(like)

@@ -11,10 +11,10 @@ from torch.nn.parallel import DistributedDataParallel
 from multistable._utils.processes import Processes
 from multistable.dynamics import Stack
 
-__all__ = ["check_replicas", "check_whole", "unwrapped"]
+__all__ = ["check_replicas", "check_whole", "replica"]
 
 
-def unwrapped(module: nn.Module) -> nn.Module:
+def replica(module: nn.Module) -> nn.Module:
     """The module that `DistributedDataParallel` wraps, whose forward talks to the other processes."""
     return module.module if isinstance(module, DistributedDataParallel) else module
 

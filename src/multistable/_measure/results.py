@@ -1,5 +1,6 @@
 """What `measure` returns."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,12 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LayerMultistability", "Multistability", "Trace"]
+__all__ = ["LayerMultistability", "Multistability", "Trace", "said_of_open_loop"]
+
+
+def said_of_open_loop(layers: Sequence[str]) -> str:
+    """What a result's repr says of layers whose inputs were held though the model makes them of their outputs."""
+    return f"; inputs held from outside, though fed back: {', '.join(layers)}" if layers else ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class Multistability:
         n: how many states were measured.
         horizon: steps under the constant input.
         tol: states closer than this count as one.
+        open_loop: the layers whose inputs depend on what they returned before, as a decoder's do. They are held under
+            inputs from outside all the same: what the model does with its own outputs is not in these numbers.
     """
 
     vaa: float
@@ -71,12 +79,13 @@ class Multistability:
     n: int
     horizon: int
     tol: float
+    open_loop: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{layer.name} {layer.vaa:.3f}" for layer in self.per_layer)
         return (
             f"Multistability(vaa={self.vaa:.3f} after {self.horizon:,} steps, residual={self.residual:.1e}, "
-            f"n={self.n}, per layer: {layers})"
+            f"n={self.n}, per layer: {layers}{said_of_open_loop(self.open_loop)})"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,6 +98,7 @@ class Multistability:
             "n": self.n,
             "horizon": self.horizon,
             "tol": self.tol,
+            "open_loop": list(self.open_loop),
         }
 
     def plot(self) -> "Figure":

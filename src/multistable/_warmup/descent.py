@@ -1,5 +1,6 @@
 """The steps of a warmup."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -86,19 +87,17 @@ class Descent:
         else:  # all of the batch is in other processes
             gradients = [torch.zeros_like(parameter) for parameter in parameters]
         gradients = processes.summed(gradients)
-        norm = torch.nn.utils.get_total_norm(gradients).item()
-        if not (torch.isfinite(loss) and norm < float("inf")):
-            raise FloatingPointError(
-                f"loss and gradient must be finite, got loss {loss.item()} and gradient norm {norm}"
-            )
+        value, norm = torch.stack([loss.detach(), torch.nn.utils.get_total_norm(gradients)]).tolist()
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise FloatingPointError(f"loss and gradient must be finite, got loss {value} and gradient norm {norm}")
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.step()
         self.collapsed_in_a_row = 0 if norm > 0 else self.collapsed_in_a_row + 1
         return StepRecord(
-            vaa_star=tuple(one.vaa_star.item() for one in held),
+            vaa_star=tuple(torch.stack([one.vaa_star.detach() for one in held]).tolist()),
             horizon=tuple(one.steps for one in held),
-            loss=loss.item(),
+            loss=value,
             grad_norm=norm,
             growth=tuple(rate.detach().exp().mean().item() for rate in rates),
         )
@@ -126,7 +125,7 @@ def _hold_apart(
         if not torch.isfinite(states).all():
             raise FloatingPointError(f"states of {layer.name!r} are no longer finite after {steps} steps")
         everywhere = gather(states)
-        value = vaa_star(everywhere, tol)
+        value = vaa_star(layer.observe(everywhere), tol)
         coincide = value.item() * len(everywhere) < 1 + 1e-5
         if steps == 1 or not coincide:
             return _Held(value, states, steps)

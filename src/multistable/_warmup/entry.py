@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from multistable._utils.restore import kept_on_failure
 from multistable._utils.together import Group, together
 from multistable._warmup.descent import Descent, StepRecord, trainable
 from multistable._warmup.results import Status, WarmupHistory, WarmupResult
-from multistable.dynamics import Dynamics, Sequences
+from multistable.dynamics import Dynamics, Forward, Sequences
 
 __all__ = ["warmup"]
 
@@ -46,6 +47,7 @@ def warmup(
     batch_size: int = 32,
     max_prefix: int | None = 30,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
     progress: bool = False,
     process_group: Group = None,
@@ -94,6 +96,9 @@ def warmup(
         layers: the names of the layers to warm up, as `multistable.dynamics.dynamics` lists them; a name stands for
             all that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). Recurrent modules that hold none
             of them are not looked at. By default all layers but the second part of each `DoubleLayer`.
+        forward: how a batch enters the module, as in `lambda model, batch: model(batch["tokens"], batch["lengths"])`;
+            the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
+            forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws all that is random: a `torch.Generator`, or a seed; by default a new one with torch's initial
             seed. In a process group that of the first process counts.
         progress: whether to show a progress bar; needs the extra `progress`.
@@ -132,7 +137,7 @@ def warmup(
     lr, tol = check_positive("lr", lr), check_positive("tol", tol)
     target = check_fraction("target", target)
     max_prefix = None if max_prefix is None else check_int("max_prefix", max_prefix)
-    selection = _to_warm_up(module, layers)
+    selection = _to_warm_up(module, layers, forward)
     parameters = trainable(selection.layers)
     generator = processes.shared(as_generator(generator))
     numbers = progress_bar(steps, "multistability warmup", progress and processes.rank == 0)
@@ -150,7 +155,8 @@ def warmup(
             own = torch.Generator().manual_seed(probe_seed)
             reached = selection.reach(probe, _MEASURED, own)
             (held,) = constants(selection.whole(), None, reached, own)
-            return score(selection.whole(), reached.states, 10 * horizon, tol, held)
+            found = score(selection.whole(), reached.states, 10 * horizon, tol, held)
+            return replace(found, open_loop=reached.open_loop)
 
         before = measured()
         sequences = (selection.received(batch, generator) for batch in drawn)
@@ -176,9 +182,9 @@ def warmup(
     return WarmupResult(status, message, before, after, history, seconds)
 
 
-def _to_warm_up(module: nn.Module, layers: Sequence[str] | None) -> Selection:
+def _to_warm_up(module: nn.Module, layers: Sequence[str] | None, forward: Forward | None) -> Selection:
     """The layers that are named, or all that are meant to be warm, that have a parameter to change."""
-    selection = select(module, layers)
+    selection = select(module, layers, forward)
     meant = [layer for layer in selection.layers if layers is not None or layer.warm]
     chosen = [layer for layer in meant if any(parameter.requires_grad for parameter in layer.parameters())]
     if not chosen:

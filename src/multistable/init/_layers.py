@@ -22,7 +22,7 @@ def find_layers(function: str, module: nn.Module, kinds: tuple[type[nn.Module], 
     """The layers and directions of a module, which must be of one of `kinds`."""
     layers = list(_search(function, module, kinds))
     for layer in layers:
-        layer.weights()  # raises for those that are computed from others, before anything has changed
+        layer.own_weights()  # raises for those that are computed from others, before anything has changed
     return layers
 
 

@@ -43,7 +43,7 @@ def paper_(module: Module, *, generator: torch.Generator | int | None = None) ->
             zero(layer.biases())
         elif isinstance(layer.module, LSTM):
             bound = 1 / math.sqrt(layer.module.hidden_size)
-            draw.uniform([weight.detach() for weight in layer.weights().flat()], -bound, bound)
+            draw.uniform([weight.detach() for weight in layer.own_weights()], -bound, bound)
         else:
             draw.xavier(layer.gates("weight_ih"))
             if isinstance(layer.module, BRC):

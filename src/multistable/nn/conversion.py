@@ -94,7 +94,7 @@ def _find(
         raise ValueError(f"model must be or hold {wanted}, got {type(model).__name__} without one")
     for name, layer in layers:
         for direction in chain(*directions_of(layer)):
-            direction.weights()  # raises for those that are computed from others
+            direction.own_weights()  # raises for those that are computed from others
         if type(layer) not in kinds:
             raise TypeError(
                 f"{name} is a {type(layer).__qualname__}, of a type derived from torch's or ours: not replaced"
