@@ -13,7 +13,7 @@ COUNTS = st.lists(st.integers(0, 6), min_size=1, max_size=5)
 @given(each=st.integers(1, 5), processes=st.integers(1, 5))
 def test_rows_are_dealt_as_a_sampler_does(each: int, processes: int) -> None:
     for rank in range(processes):
-        sampler = DistributedSampler(range(each * processes), processes, rank, shuffle=False)  # type: ignore[arg-type]
+        sampler: DistributedSampler[int] = DistributedSampler(range(each * processes), processes, rank, shuffle=False)  # type: ignore[arg-type]
         assert dealt([each] * processes, rank).places.tolist() == list(sampler)
 
 

@@ -165,7 +165,9 @@ def attempts(rank: int, size: int) -> dict[str, Callable[[], Any]]:
         yield from [mine] * (40 if last else 12)
 
     def sharded() -> nn.Module:
-        return fully_shard(nn.Sequential(gru()), mesh=init_device_mesh("cpu", (size,)))
+        module = nn.Sequential(gru())
+        fully_shard(module, mesh=init_device_mesh("cpu", (size,)))
+        return module
 
     return {
         "an error in one": lambda: unchanged(gru(), broken_off, options),
