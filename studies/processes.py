@@ -8,7 +8,7 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rows import Row, complete
@@ -49,7 +49,7 @@ def warmed(steps: int, how: str, dtype: torch.dtype, rank: int, size: int) -> di
             weight = network.rnn.get_parameter("weight_hh_l0")[0, 0]
             weight.copy_(torch.nextafter(weight, torch.ones_like(weight)))
     module = DistributedDataParallel(network) if how == WRAPPED else network
-    group = "alone" if how == OWN else None
+    group: Literal["alone"] | None = "alone" if how == OWN else None
     result = warmup(module, loader, steps=steps, batch_size=BATCH // size, generator=0, process_group=group)
     weights = nn.utils.parameters_to_vector(network.parameters()).detach()
     return {"weights": weights, "states": result.after.states, "seconds": result.seconds}
