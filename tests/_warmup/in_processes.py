@@ -101,7 +101,7 @@ def warmed(name: str, rank: int, size: int, inputs: Any = None) -> dict[str, Any
     if size > 1 and name == "data set":
         module = DistributedDataParallel(module)
 
-        def hook(_: object, bucket: distributed.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]  # torch makes it at run time
+        def hook(_: object, bucket: distributed.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]
             calls.append(bucket.index())
             return torch.futures.Future().then(lambda _: bucket.buffer())
 
