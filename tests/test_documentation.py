@@ -1,5 +1,6 @@
 """The Python blocks of the README and of every page of the documentation run."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def blocks(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A page shows a whole warmup; that its blocks run, one of few steps shows as well.
-    monkeypatch.setattr(warmup, "__kwdefaults__", {**(warmup.__kwdefaults__ or {}), "steps": 10})
+    function = inspect.unwrap(warmup)
+    monkeypatch.setattr(function, "__kwdefaults__", {**(function.__kwdefaults__ or {}), "steps": 10})
     known = dict(registry._ADAPTERS)
     try:
         exec("\n".join(blocks(page)), {"__name__": page.stem})

@@ -93,9 +93,9 @@ def test_a_model_is_given_items_of_a_data_set_as_a_batch() -> None:
     drawn = batches(model, stacks(model), TensorDataset(items, torch.zeros(30)), 8, seeded(), endless=True)
     first, second = next(drawn), next(drawn)
     (values,) = first.batch.args  # and no targets
-    assert values.shape == (8, 5, 1) and len(first.numbers.unique()) == 8
-    assert values[:, 0, 0].tolist() == first.numbers.tolist()
-    assert set(first.numbers.tolist()) != set(second.numbers.tolist())
+    assert values.shape == (8, 5, 1) and len(first.chosen.numbers.unique()) == 8
+    assert values[:, 0, 0].tolist() == first.chosen.numbers.tolist()
+    assert set(first.chosen.numbers.tolist()) != set(second.chosen.numbers.tolist())
 
 
 def test_a_mapping_is_handed_on_whole() -> None:

@@ -20,6 +20,7 @@ from multistable._measure.constants import Input, check_input
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int
 from multistable._utils.randomness import as_generator
+from multistable._utils.together import Group, together
 from multistable.dynamics import Dynamics, Forward, jacobians
 
 __all__ = ["fixed_points"]
@@ -45,6 +46,7 @@ def fixed_points(
     layers: Sequence[str] | None = None,
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> FixedPoints: ...
 
 
@@ -60,9 +62,11 @@ def fixed_points(
     layers: Sequence[str] | None = None,
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any: ...
 
 
+@together
 def fixed_points(
     module: nn.Module,
     inputs: Any = None,
@@ -74,6 +78,7 @@ def fixed_points(
     layers: Sequence[str] | None = None,
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any:
     """The fixed points of a network under a constant input: stable ones, saddles and repellers, and its slow points.
 
@@ -85,6 +90,9 @@ def fixed_points(
     finds no more than lies near there: no such search is complete. What lies on a line of fixed points is found as slow
     points of speed zero.
 
+    In a process group of `torch.distributed` every process calls `fixed_points`, as it calls `measure`; where `states`
+    are given, each works on its own.
+
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some; the fixed points are
             those of all its recurrent modules side by side.
@@ -92,13 +100,15 @@ def fixed_points(
         u: the constant input, as `attractors` takes it.
         states: states to start from instead of those that `inputs` lead to, (n, S), as `attractors` takes them.
         starts: how many states the search starts from.
-        n: how many sequences to take; fewer if `inputs` holds fewer.
+        n: how many sequences to take, in all processes together; fewer if `inputs` holds fewer.
         layers: the names of the layers whose modules to look at, as `multistable.dynamics.dynamics` lists them.
         forward: how a batch enters the module, as in `lambda model, batch: model(batch["tokens"], batch["lengths"])`;
             the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
             forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws sequences, prefixes, constant inputs and noise: a `torch.Generator`, or a seed; by default a
             new one with torch's initial seed.
+        process_group: the processes of `torch.distributed` that make the call together, by default all where its
+            default group is initialised; `"alone"` for this one on its own.
 
     Returns:
         The points; a tuple of results for several inputs (K, I).
@@ -109,6 +119,7 @@ def fixed_points(
         ValueError: nothing in `module` is recurrent; `layers` names no layer; the inputs have a wrong shape, are empty,
             hold fewer than two sequences, NaN or infinity; `u` or `states` do not fit; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
+        TimeoutError: other processes of the group do not call the function.
 
     Examples:
         Two bistable units have 9 fixed points: each of them may rest in either well, or on the saddle between.
@@ -125,7 +136,7 @@ def fixed_points(
     selection = select(module, layers, forward)
     check_input(u, selection.stacks)
     check_states(inputs, states, u, selection.stacks)
-    generator = as_generator(generator)
+    generator = selection.processes.shared(as_generator(generator))
     with selection.opened(generator):
         reached = starts_of(selection, inputs, states, n, generator)
         asked = questions(selection, u, reached, generator)

@@ -13,6 +13,7 @@ from multistable._measure.score import score
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int, check_positive, check_tol
 from multistable._utils.randomness import as_generator
+from multistable._utils.together import Group, together
 from multistable.dynamics import Forward
 
 __all__ = ["measure"]
@@ -30,6 +31,7 @@ def measure(
     layers: Sequence[str] | None = None,
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Multistability: ...
 
 
@@ -45,9 +47,11 @@ def measure(
     layers: Sequence[str] | None = None,
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any: ...
 
 
+@together
 def measure(
     module: nn.Module,
     inputs: Any,
@@ -59,6 +63,7 @@ def measure(
     layers: Sequence[str] | None = None,
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any:
     """Measure how many attractors the data can reach.
 
@@ -70,6 +75,9 @@ def measure(
 
     A high VAA at a finite horizon can come from states that fade slowly: a `trace` that still falls, or a residual
     above rounding, says so.
+
+    In a process group of `torch.distributed` every process calls `measure`, with the same arguments but its own inputs.
+    The states that all have reached are measured, and each gets the same result.
 
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
@@ -85,7 +93,7 @@ def measure(
             Under a given input, layers above the lowest one get none of their own when they are driven alone.
         horizon: steps under the constant input.
         tol: states closer than this count as one; no less than 16 times the resolution of the parameters' dtype.
-        n: how many sequences to take; fewer if `inputs` holds fewer.
+        n: how many sequences to take, in all processes together; fewer if `inputs` holds fewer.
         layers: the names of the layers to look at, as `multistable.dynamics.dynamics` lists them; a name stands for all
             that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). The network is then made of the
             recurrent modules that hold them, and no other module is looked at. By default all.
@@ -94,6 +102,8 @@ def measure(
             forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
             with torch's initial seed.
+        process_group: the processes of `torch.distributed` that make the call together, by default all where its
+            default group is initialised; `"alone"` for this one on its own.
 
     Returns:
         The measure, its `trace` and the states, in the order of the sequences; a tuple of them for several inputs.
@@ -104,6 +114,7 @@ def measure(
             hold fewer than two sequences, NaN or infinity; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
         FloatingPointError: states grow beyond what the dtype can hold.
+        TimeoutError: other processes of the group do not call the function.
 
     Examples:
         >>> import torch
@@ -118,7 +129,7 @@ def measure(
     check_positive("tol", tol)
     selection = select(module, layers, forward)
     check_input(u, selection.stacks)
-    generator = as_generator(generator)
+    generator = selection.processes.shared(as_generator(generator))
     with selection.opened(generator):
         tol = check_tol("tol", tol, selection.dtype)
         drawn = selection.batches(inputs, n, generator, endless=False)

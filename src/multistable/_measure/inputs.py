@@ -2,9 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch.utils.data import Dataset, IterableDataset, default_collate
 
 from multistable._measure.placing import as_tensor, placed
 from multistable._utils.checks import check_finite, check_ordinary
+from multistable._utils.processes import ALONE, Processes
+from multistable._utils.share import Share
 from multistable.dynamics import Forward, Sequences, Stack, record
 from multistable.dynamics._model_call import ModelCall, is_mapping, model_call
 from multistable.dynamics.calls import check_inputs, full_lengths
@@ -21,12 +23,19 @@ from multistable.dynamics.calls import check_inputs, full_lengths
 __all__ = ["batches", "received"]
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """A batch for a model that was made of some items of a data set, and their numbers, (B,)."""
+class _Choice(NamedTuple):
+    """Which sequences of a process's own are in a batch, by its own count and by that of all, and where, (B,)."""
+
+    rows: Tensor
+    numbers: Tensor
+    places: Tensor
+
+
+class _Chosen(NamedTuple):
+    """A batch for a model that was made of some items of a data set."""
 
     batch: Any
-    numbers: Tensor
+    chosen: _Choice
 
 
 def batches(
@@ -38,6 +47,7 @@ def batches(
     forward: Forward | None = None,
     *,
     endless: bool,
+    processes: Processes = ALONE,
 ) -> Iterator[Any]:
     """Draw batches for `module` from `inputs`.
 
@@ -50,10 +60,12 @@ def batches(
             `PackedSequence`, of a tuple such as (inputs, targets) the first element; for a model a batch in one of the
             forms of `model_call`. For either also a map-style `Dataset` of single sequences, a `DataLoader` or another
             iterable of batches, or a function `(batch_size, generator) -> batch`. NumPy arrays stand for tensors.
-        batch_size: how many sequences to draw; a loader's batches and a model's single batch are as large as they are.
+        batch_size: how many sequences to draw in all processes together; a loader's batches and a model's single batch
+            are as large as they are.
         generator: draws the sequences.
         forward: how a batch enters the module.
         endless: whether to start over at the end of a finite source; an iterator that can't be restarted just ends.
+        processes: those that draw, each from inputs of its own.
 
     Raises:
         TypeError: `inputs` is none of these.
@@ -67,18 +79,28 @@ def batches(
         devices = {parameter.device for parameter in module.parameters()}
         read = partial(placed, like=stacks[0].parameters()[0], move=len(devices) == 1)
     if stack is not None and _is_pool(inputs):
-        pool = read(inputs)
+        pool: Sequences = read(inputs)
         check_finite("inputs", pool.inputs)
-        return _repeat(lambda: pool.rows(_choose(len(pool), batch_size, generator)), endless)
+        share = processes.share(len(pool))
+
+        def rows() -> Sequences:
+            chosen = _choose(share, batch_size, generator)
+            return replace(pool.rows(chosen.rows), numbers=chosen.numbers, places=chosen.places)
+
+        return _repeat(rows, endless)
     if isinstance(inputs, Dataset) and not isinstance(inputs, IterableDataset):
+        share = processes.share(len(inputs))  # type: ignore[arg-type]  # what has a length is no matter of its type
+        if len(share.places) == 0:
+            raise ValueError("inputs must hold at least one sequence, got an empty data set")
+        choose = partial(_choose, share, batch_size, generator)
         if stack is not None:
-            return _repeat(lambda: _sequences_of(inputs, batch_size, generator, read), endless)
+            return _repeat(lambda: _sequences_of(inputs, choose(), read), endless)
 
         def enters(item: Any) -> Any:
             item = placed(item, stacks[0].parameters()[0], move=False)
             return item if forward is not None else model_call(module, item)
 
-        return _repeat(lambda: _batch_of(inputs, batch_size, generator, read, enters), endless)
+        return _repeat(lambda: _batch_of(inputs, choose(), read, enters), endless)
     if isinstance(inputs, Tensor | np.ndarray | tuple) or is_mapping(inputs):
         return _repeat(lambda: read(inputs), endless)
     if isinstance(inputs, Iterable):
@@ -86,7 +108,8 @@ def batches(
     if inspect.isgeneratorfunction(inputs):
         raise TypeError("inputs must be a generator, not the function that makes one: call it")
     if callable(inputs):
-        return _repeat(lambda: read(inputs(batch_size, generator)), endless=True)
+        size, own = -(-batch_size // processes.size), processes.aside(generator)
+        return _repeat(lambda: read(inputs(size, own)), endless=True)
     raise TypeError(
         "inputs must be a tensor, a list of tensors, a PackedSequence, a Dataset, an iterable of batches or a function "
         f"(batch_size, generator) -> batch, got {type(inputs).__name__}"
@@ -112,16 +135,16 @@ def received(
     if isinstance(batch, Sequences) and _itself(module, stacks, forward) is not None:
         check_finite("inputs", batch.inputs)
         return [batch.detach()]
-    numbers = batch.numbers if isinstance(batch, _Chosen) else None
     given = batch.batch if isinstance(batch, _Chosen) else batch
     sequences = record(module, stacks, given, generator, forward, look_for_feedback=look_for_feedback)
     for stack, one in zip(stacks, sequences, strict=True):
         check_finite(f"what {stack.name!r} receives", one.inputs)
         if one.state is not None:
             check_finite(f"the state that {stack.name!r} receives", one.state)
-    if numbers is None:
+    if not isinstance(batch, _Chosen):
         return sequences
-    return [replace(one, numbers=numbers) if len(one) == len(numbers) else one for one in sequences]
+    _, numbers, places = batch.chosen
+    return [replace(one, numbers=numbers, places=places) if len(one) == len(numbers) else one for one in sequences]
 
 
 def _itself(module: nn.Module, stacks: Sequence[Stack], forward: Forward | None) -> Stack | None:
@@ -168,34 +191,29 @@ def _first(batch: Any) -> Any:
     return batch[0] if isinstance(batch, list | tuple) and not isinstance(batch, PackedSequence) and batch else batch
 
 
-def _choose(count: int, size: int, generator: torch.Generator) -> Tensor:
-    return torch.randperm(count, generator=generator, device=generator.device)[:size].cpu()
+def _choose(share: Share, size: int, generator: torch.Generator) -> _Choice:
+    """Draw from the sequences of all processes."""
+    chosen = torch.randperm(share.total, generator=generator, device=generator.device)[:size].cpu()
+    rows, (places, _) = share.chosen(chosen)
+    if len(rows) == 0:  # a model has to be given something, though it counts for nothing
+        return _Choice(rows.new_zeros(1), share.places[:1], rows.new_full((1,), -1))
+    return _Choice(rows, chosen[places], places)
 
 
-def _drawn(dataset: Any, size: int, generator: torch.Generator) -> Tensor:
-    """The numbers of some items of a data set."""
-    if len(dataset) == 0:
-        raise ValueError("inputs must hold at least one sequence, got an empty data set")
-    return _choose(len(dataset), size, generator)
-
-
-def _sequences_of(dataset: Any, size: int, generator: torch.Generator, read: Callable[[Any], Sequences]) -> Sequences:
+def _sequences_of(dataset: Any, chosen: _Choice, read: Callable[[Any], Sequences]) -> Sequences:
     """Some items of a data set, for a recurrent module."""
-    numbers = _drawn(dataset, size, generator)
-    return replace(read([_first(dataset[index]) for index in numbers.tolist()]), numbers=numbers)
+    sequences = read([_first(dataset[index]) for index in chosen.rows.tolist()])
+    return replace(sequences, numbers=chosen.numbers, places=chosen.places)
 
 
-def _batch_of(
-    dataset: Any, size: int, generator: torch.Generator, read: Callable[[Any], Any], enters: Callable[[Any], Any]
-) -> _Chosen:
+def _batch_of(dataset: Any, chosen: _Choice, read: Callable[[Any], Any], enters: Callable[[Any], Any]) -> _Chosen:
     """Some items of a data set, collated for a model: of each no more than enters it."""
-    numbers = _drawn(dataset, size, generator)
-    items = [enters(dataset[index]) for index in numbers.tolist()]
+    items = [enters(dataset[index]) for index in chosen.rows.tolist()]
     if not isinstance(items[0], ModelCall):
-        return _Chosen(read(default_collate(items)), numbers)
+        return _Chosen(read(default_collate(items)), chosen)
     args = tuple(read(default_collate(list(column))) for column in zip(*(item.args for item in items), strict=True))
     keywords = {name: read(default_collate([item.kwargs[name] for item in items])) for name in items[0].kwargs}
-    return _Chosen(ModelCall(args, keywords), numbers)
+    return _Chosen(ModelCall(args, keywords), chosen)
 
 
 def _repeat(draw: Callable[[], Any], endless: bool) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,8 @@ from torch import nn
 
 from multistable._measure.inputs import batches, received
 from multistable._measure.reach import Reached, reach_many
+from multistable._measure.replicas import check_replicas, check_whole, replica
+from multistable._utils.processes import Processes, current
 from multistable._utils.restore import attributes_kept, undisturbed
 from multistable.dynamics import Adapter, Dynamics, Forward, Sequences, Stack, recurrent_modules
 from multistable.dynamics._agreement import check_agreement
@@ -26,12 +28,14 @@ class Selection:
         stacks: the recurrent modules in it that hold the layers.
         layers: the layers.
         forward: how a batch enters the module; None for the way that its signature says.
+        processes: those that look at them, each with a replica of the module and with inputs of its own.
     """
 
     module: nn.Module
     stacks: list[Stack]
     layers: list[Dynamics]
     forward: Forward | None = None
+    processes: Processes = field(default_factory=current)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -59,14 +63,15 @@ class Selection:
         Raises:
             TypeError: parameters are in half precision, or a module overrides forward and can't be called any more.
             ValueError: parameters hold NaN or infinity, or no values that can be worked with, or are not all on one
-                device; or a module does something else than its type is known to do.
+                device, or are others in other processes; or a module does something else than its type is known to do.
         """
         _check_devices(self.stacks)
         for part in (part for stack in self.stacks for part in stack.parts):
             _check_parameters(part)
+        check_replicas(self.processes, self.stacks)
         device = self.stacks[0].parameters()[0].device.type
         with (
-            undisturbed(self.module, generator),
+            undisturbed(self.module, self.processes.own(generator)),
             attributes_kept(self.module),
             torch.inference_mode(False),
             torch.no_grad(),
@@ -77,19 +82,37 @@ class Selection:
             yield
 
     def batches(self, inputs: Any, size: int, generator: torch.Generator, *, endless: bool) -> Iterator[Any]:
-        """What `inputs` has for the module, in batches."""
-        return batches(self.module, self.stacks, inputs, size, generator, self.forward, endless=endless)
+        """What `inputs` has for the module, in batches: this process's share of so many sequences."""
+        own, forward = self.processes, self.forward
+        return batches(self.module, self.stacks, inputs, size, generator, forward, endless=endless, processes=own)
 
     def received(self, batch: Any, generator: torch.Generator, *, look_for_feedback: bool = False) -> list[Sequences]:
         """What each of the recurrent modules receives when the module is given a batch."""
-        return received(self.module, self.stacks, batch, generator, self.forward, look_for_feedback=look_for_feedback)
+        own = self._for_model(generator)
+        return received(self.module, self.stacks, batch, own, self.forward, look_for_feedback=look_for_feedback)
 
     def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> Reached:
-        """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences."""
-        sequences = (
-            self.received(batch, generator, look_for_feedback=number == 0) for number, batch in enumerate(drawn)
-        )
-        return reach_many(self.stacks, sequences, n, generator)
+        """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences.
+
+        They are those of all processes, in each of these.
+        """
+        return reach_many(self.stacks, self._sequences(iter(drawn), generator), n, generator, self.processes)
+
+    def _sequences(self, drawn: Iterator[Any], generator: torch.Generator) -> Iterator[list[Sequences] | None]:
+        """What is received from batch to batch, as long as any process has one; None where this one has no more."""
+        first = True
+        while any(self.processes.exchange("a batch", (batch := next(drawn, None)) is not None)):
+            if batch is None:
+                self._for_model(generator)  # draws as the others do
+                yield None
+            else:
+                yield self.received(batch, generator, look_for_feedback=first)
+            first = False
+
+    def _for_model(self, generator: torch.Generator) -> torch.Generator:
+        """What seeds a model that is run; a recurrent module by itself is not."""
+        runs = self.forward is not None or self.stacks[0].module is not self.module
+        return self.processes.own(generator) if runs else generator
 
 
 def select(module: nn.Module, layers: Sequence[str] | str | None, forward: Forward | None = None) -> Selection:
@@ -102,12 +125,15 @@ def select(module: nn.Module, layers: Sequence[str] | str | None, forward: Forwa
         forward: how a batch enters the module, (module, batch).
 
     Raises:
-        TypeError: `module` is not an `nn.Module`, the layers are not named, or `forward` is no function.
+        TypeError: `module` is not an `nn.Module`, its parameters are sharded, the layers are not named, or `forward` is
+            no function.
         ValueError: nothing in `module` is recurrent, or a name is no layer's.
     """
     if forward is not None and not callable(forward):
         raise TypeError(f"forward must be a function (model, batch), got {type(forward).__name__}")
+    module = replica(module)
     found = recurrent_modules(module)
+    check_whole(module)
     if layers is None:
         stacks = [Stack(*one) for one in found]
         return Selection(module, stacks, [], forward).whole()

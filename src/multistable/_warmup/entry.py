@@ -14,9 +14,11 @@ from multistable._measure.constants import constants
 from multistable._measure.score import score
 from multistable._measure.selection import Selection, select
 from multistable._utils.checks import check_fraction, check_int, check_positive
+from multistable._utils.processes import Processes, current
 from multistable._utils.progress import progress_bar
 from multistable._utils.randomness import as_generator, draw_seed
 from multistable._utils.restore import kept_on_failure
+from multistable._utils.together import Group, together
 from multistable._warmup.descent import Descent, StepRecord, trainable
 from multistable._warmup.results import Status, WarmupHistory, WarmupResult
 from multistable.dynamics import Dynamics, Forward, Sequences
@@ -30,6 +32,7 @@ _REACHED = 0.9  # the share of the target to come to: VAA* varies by some hundre
 _PATIENCE = 10  # steps in a row without any gradient after which more of the same are of no use
 
 
+@together
 def warmup(
     module: nn.Module,
     inputs: Any,
@@ -47,6 +50,7 @@ def warmup(
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
     progress: bool = False,
+    process_group: Group = None,
 ) -> WarmupResult:
     """Raise the number of attractors that data can reach, by gradient descent on (VAA* - target)^2, in place.
 
@@ -70,6 +74,11 @@ def warmup(
     its whole sequences. If no layer has any gradient for 10 steps in a row, the warmup ends with the status
     `"collapsed"`.
 
+    In a process group of `torch.distributed` every process calls `warmup`, with the same arguments but its own inputs,
+    before or after its module is wrapped in `DistributedDataParallel`. VAA* is taken over the states of all, and all
+    take the same step: N processes with batches of B / N come to what one comes to with batches of B, up to rounding.
+    What fails in one process raises in all.
+
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
         inputs: sequences, in any of the forms that `measure` takes.
@@ -80,7 +89,7 @@ def warmup(
         horizon: the longest time under the constant input.
         horizon_increment: by how much the longest time grows with each step.
         tol: states closer than this count as one.
-        batch_size: sequences in a step.
+        batch_size: sequences in a step; in a process group, of each process.
         max_prefix: the longest prefix. Prefixes need not span a long sequence to lead to different states; None takes
             them as long as the sequences, as the paper does, at a cost that grows with their length. Raise it where the
             first steps of all sequences are alike.
@@ -91,8 +100,10 @@ def warmup(
             the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
             forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws all that is random: a `torch.Generator`, or a seed; by default a new one with torch's initial
-            seed.
+            seed. In a process group that of the first process counts.
         progress: whether to show a progress bar; needs the extra `progress`.
+        process_group: the processes of `torch.distributed` that make the call together, by default all where its
+            default group is initialised; `"alone"` for this one on its own.
 
     Returns:
         The history, the measure before and after, and a status.
@@ -105,6 +116,7 @@ def warmup(
         RuntimeError: the model's forward pass never reached one of its recurrent modules; an iterator ran out.
         FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond the dtype's range.
         ImportError: `progress` without the extra.
+        TimeoutError: other processes of the group do not call `warmup`.
 
     Examples:
         >>> import torch
@@ -120,14 +132,15 @@ def warmup(
     steps = check_int("steps", steps)
     horizon = check_int("horizon", horizon)
     horizon_increment = check_int("horizon_increment", horizon_increment)
-    batch_size = check_int("batch_size", batch_size, at_least=2)
+    processes = current()
+    batch_size = processes.size * check_int("batch_size", batch_size, at_least=2 if processes.size == 1 else 1)
     lr, tol = check_positive("lr", lr), check_positive("tol", tol)
     target = check_fraction("target", target)
     max_prefix = None if max_prefix is None else check_int("max_prefix", max_prefix)
     selection = _to_warm_up(module, layers, forward)
     parameters = trainable(selection.layers)
-    generator = as_generator(generator)
-    numbers = progress_bar(steps, "multistability warmup", progress)
+    generator = processes.shared(as_generator(generator))
+    numbers = progress_bar(steps, "multistability warmup", progress and processes.rank == 0)
 
     with selection.opened(generator), kept_on_failure(parameters):
         drawn = selection.batches(inputs, batch_size, generator, endless=True)
@@ -157,9 +170,10 @@ def warmup(
             longest = min(1 + horizon_increment * step, horizon)
             held = int(torch.randint(1, longest + 1, (), generator=generator, device=generator.device))
             with torch.enable_grad():
-                records.append(descent.step(_next(sequences, step, steps), held, parameters, optimizer))
+                records.append(descent.step(_next(sequences, step, steps, processes), held, parameters, optimizer))
             if descent.collapsed_in_a_row == _PATIENCE:
                 break
+        processes.spread(parameters)
         seconds = time.perf_counter() - start
         after = measured()
 
@@ -178,10 +192,10 @@ def _to_warm_up(module: nn.Module, layers: Sequence[str] | None, forward: Forwar
     return selection.only(chosen)
 
 
-def _next(sequences: Iterator[list[Sequences]], step: int, steps: int) -> list[Sequences]:
+def _next(sequences: Iterator[list[Sequences]], step: int, steps: int, processes: Processes) -> list[Sequences]:
     """The next batch of two sequences or more; the last batch of a loader may hold a single one."""
     for batch in islice(sequences, _PATIENCE):
-        if min(len(received) for received in batch) > 1:
+        if sum(processes.exchange("batch sizes", min(len(received) for received in batch))) > 1:
             return batch
     if next(sequences, None) is None:
         raise RuntimeError(f"inputs ran out after {step} of {steps} steps: pass an iterable that can start over")

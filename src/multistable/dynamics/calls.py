@@ -32,6 +32,7 @@ class Sequences:
         lengths: the sequences' lengths, (B,), on the CPU.
         state: the flat state the module started from, (B, S); None for zeros.
         numbers: the places of the sequences among those that they were chosen from, (B,); None where all were taken.
+        places: their places in the batch of all processes, (B,), -1 for what is in none; None where it is not known.
         fed_back: whether the module's inputs are known to depend on what it returned before.
     """
 
@@ -39,6 +40,7 @@ class Sequences:
     lengths: Tensor
     state: Tensor | None = None
     numbers: Tensor | None = None
+    places: Tensor | None = None
     fed_back: bool = False
 
     def __len__(self) -> int:
