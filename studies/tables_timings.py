@@ -33,8 +33,8 @@ SHOWN = {
     ),
     "warmup_cost": (
         "| epoch | warmup | in epochs | the measures, in epochs",
-        "{cell}, 2 × {hidden}, {sequences:,} sequences of {steps} steps | {epoch seconds:.1f} s | {warmup seconds:.1f} s "
-        "| {warmup / epoch:.2f} | {measures / epoch:.3f}",
+        "{cell}, 2 × {hidden}, {sequences:,} sequences of {steps} steps | {epoch seconds:.1f} s "
+        "| {warmup seconds:.1f} s | {warmup / epoch:.2f} | {measures / epoch:.3f}",
     ),
     "measure": (
         "| `measure` | one call of the module | ratio",

@@ -355,6 +355,44 @@ def test_an_interrupt_restores_the_weights() -> None:
     assert all(parameter.grad is None for parameter in module.parameters())
 
 
+@pytest.fixture
+def linear_cell() -> Iterator[type[nn.Module]]:
+    class Linear(nn.Module):
+        """s' = rate s + W u, where the rate may be kept below 1: one equilibrium under every constant input."""
+
+        def __init__(self, bounded: bool) -> None:
+            super().__init__()
+            self.input_size, self.hidden_size, self.bounded = 1, 8, bounded
+            self.rate, self.mix = nn.Parameter(torch.full((8,), 6.0 if bounded else 0.95)), nn.Linear(1, 8)
+
+        def forward(self, inputs: Tensor, s: Tensor) -> Tensor:
+            for u in inputs:
+                s = self.step(s, u)
+            return s
+
+        def step(self, s: Tensor, u: Tensor) -> Tensor:
+            answer: Tensor = s * (self.rate.sigmoid() if self.bounded else self.rate) + self.mix(u)
+            return answer
+
+    register(Linear, lambda cell, s, u: cell.step(s, u), layout="time_first")
+    yield Linear
+    del registry._ADAPTERS[Linear]
+
+
+def test_a_single_equilibrium_that_is_approached_slowly_is_not_reached(linear_cell: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    result = warmup(here(linear_cell(True)), randn(9, 40, 1), horizon=20, steps=30, generator=0)
+    assert result.after.vaa > 0.9
+    assert result.status == "slow" and result.after.at_rest == 0 and not result.after.growing
+
+
+def test_states_that_explode_are_not_reached(linear_cell: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    result = warmup(here(linear_cell(False)), randn(9, 40, 1), lr=0.01, horizon=20, steps=60, generator=0)
+    assert result.status == "diverged" and result.after.vaa > 0.9
+    assert f"up to {result.after.states.abs().max().item():.1e}" in result.message
+
+
 def test_a_callback_sees_every_step_and_may_stop() -> None:
     module, seen = here(nn.GRU(1, 8, num_layers=2)), []
 

@@ -9,12 +9,14 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import multistable
 from multistable.integrations.lightning import Hardening, MultistabilityMonitor, MultistabilityWarmup
 
+BATCH: Any = "batch"
 SHORT: dict[str, Any] = {"steps": 3, "horizon": 10, "generator": 0}
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning has much advice
 
@@ -53,14 +55,22 @@ def new_model(rnn: nn.Module | None = None) -> Memory:
     return Memory(rnn)
 
 
-def fit(model: Memory, folder: Path, *callbacks: Any, loaders: Any = None, **options: Any) -> pl.Trainer:
-    trainer = pl.Trainer(**{
-        "max_epochs": 2, "accelerator": "cpu", "callbacks": list(callbacks), "logger": False,
-        "default_root_dir": folder, "enable_checkpointing": False, "enable_progress_bar": False,
-        "enable_model_summary": False, "num_sanity_val_steps": 0,
-    } | {key: value for key, value in options.items() if key != "ckpt_path"})  # fmt: skip
+def fit(
+    model: Memory, folder: Path, *callbacks: Any, loaders: Any = None, checkpoint: Path | None = None, **options: Any
+) -> pl.Trainer:
+    defaults: dict[str, Any] = {"max_epochs": 2, "logger": False, "num_sanity_val_steps": 0}
+    trainer = pl.Trainer(
+        **(defaults | options),
+        accelerator="cpu",
+        callbacks=list(callbacks),
+        default_root_dir=folder,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     torch.manual_seed(2)
-    trainer.fit(model, loaders or loader(), ckpt_path=options.get("ckpt_path"), weights_only=True)
+    training, *held_out = loaders or [loader()]
+    trainer.fit(model, training, held_out or None, ckpt_path=checkpoint, weights_only=True)
     return trainer
 
 
@@ -89,8 +99,8 @@ def test_training_sees_the_same_batches_as_without(tmp_path: Path, options: dict
         return loader(**extra)
 
     plain, watched = new_model(), new_model()
-    fit(plain, tmp_path, loaders=new_loader())
-    fit(watched, tmp_path, MultistabilityMonitor(horizon=5, n=8), loaders=new_loader())
+    fit(plain, tmp_path, loaders=[new_loader()])
+    fit(watched, tmp_path, MultistabilityMonitor(horizon=5, n=8), loaders=[new_loader()])
     assert watched.seen == plain.seen and len(plain.seen) == 6
     assert same(watched, plain)
 
@@ -103,7 +113,7 @@ def test_it_runs_once_and_not_again_from_a_checkpoint(tmp_path: Path) -> None:
     fit(model, tmp_path, warm, max_epochs=1)
     assert warm.result is first
     resumed = MultistabilityWarmup(**SHORT)
-    fit(new_model(), tmp_path, resumed, ckpt_path=tmp_path / "one.ckpt")
+    fit(new_model(), tmp_path, resumed, checkpoint=tmp_path / "one.ckpt")
     assert resumed.result is None
 
 
@@ -117,7 +127,7 @@ def test_the_loggers_get_the_result(tmp_path: Path) -> None:
 
 def test_several_loaders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="the trainer must have a single training loader, got 2 in a dict"):
-        fit(new_model(), tmp_path, MultistabilityWarmup(**SHORT), loaders={"a": loader(), "b": loader()})
+        fit(new_model(), tmp_path, MultistabilityWarmup(**SHORT), loaders=[{"a": loader(), "b": loader()}])
 
 
 @pytest.mark.parametrize(
@@ -137,19 +147,10 @@ def test_the_monitor_measures_the_same_sequences_each_time(
 
 
 def test_the_monitor_takes_the_validation_loader_and_logs_each_layer_with_a_figure(tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    model, board = new_model(nn.GRU(1, 6, 2, batch_first=True)), TensorBoardLogger(tmp_path)
-    held_out = loader(shuffle=False)
-    fit(model, tmp_path, monitor := MultistabilityMonitor(2, horizon=5, n=8, generator=3), logger=board,
-        loaders=[loader()], max_epochs=0)  # fmt: skip
-    trainer_loaders = {"train_dataloaders": loader(), "val_dataloaders": held_out}
-    trainer = pl.Trainer(
-        max_epochs=2, accelerator="cpu", callbacks=[monitor], logger=board, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-    )  # fmt: skip
-    before = copy.deepcopy(model)
-    trainer.fit(model, **trainer_loaders)
+    model, held_out = new_model(nn.GRU(1, 6, 2, batch_first=True)), loader(shuffle=False)
+    before, board = copy.deepcopy(model), TensorBoardLogger(tmp_path)
+    monitor = MultistabilityMonitor(2, horizon=5, n=8, generator=3)
+    fit(model, tmp_path, monitor, loaders=[loader(), held_out], logger=board)
     by_hand = multistable.measure(before, held_out, horizon=5, n=8, generator=monitor._seed)
     assert monitor.history[0] == by_hand
     events = EventAccumulator(board.log_dir, size_guidance={"images": 0}).Reload()
@@ -173,7 +174,7 @@ def test_hardening_goes_with_the_optimiser_and_through_a_checkpoint(tmp_path: Pa
     assert hardness(model) == pytest.approx(0.3)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
     model = hard()
-    fit(model, tmp_path, Hardening(6, **options), ckpt_path=tmp_path / "half.ckpt", max_steps=5, max_epochs=-1)
+    fit(model, tmp_path, Hardening(6, **options), checkpoint=tmp_path / "half.ckpt", max_steps=5, max_epochs=-1)
     assert hardness(model) == pytest.approx(0.5)
     # Left out, the steps are the trainer's: two epochs of three batches, two of which are accumulated.
     model = hard()
@@ -187,7 +188,7 @@ def test_hardening_goes_with_the_optimiser_and_through_a_checkpoint(tmp_path: Pa
     (lambda: MultistabilityWarmup(inputs=1), TypeError, "multiple values for argument 'inputs'"),
     (lambda: MultistabilityWarmup(step=1), TypeError, "unexpected keyword argument 'step'"),
     (lambda: MultistabilityMonitor(0), ValueError, "every must be at least 1, got 0"),
-    (lambda: MultistabilityMonitor(unit="batch"), ValueError, "unit must be one of epoch, step, got 'batch'"),
+    (lambda: MultistabilityMonitor(unit=BATCH), ValueError, "unit must be one of epoch, step, got 'batch'"),
     (lambda: MultistabilityMonitor(steps=3), TypeError, "unexpected keyword argument 'steps'"),
     (lambda: Hardening(0), ValueError, "steps must be at least 1, got 0"),
     (lambda: Hardening(begin=0.5), TypeError, "unexpected keyword argument 'begin'"),

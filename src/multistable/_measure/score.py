@@ -92,7 +92,8 @@ def _trace(name: str, horizons: list[int], walk: list[tuple[Tensor, Tensor]], to
 def _at_rest(states: Tensor, moved: Tensor, pace: float) -> Tensor:
     """Which states move by no more than `pace` in a step, or by rounding alone, (n, S) -> (n,)."""
     rounding = _ROUNDING * torch.finfo(states.dtype).eps * states.norm(dim=1)
-    return moved.norm(dim=1) <= rounding.clamp(min=pace)
+    resting: Tensor = moved.norm(dim=1) <= rounding.clamp(min=pace)
+    return resting
 
 
 def _growing(horizons: list[int], sizes: list[float]) -> bool:

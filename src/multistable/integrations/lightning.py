@@ -46,7 +46,7 @@ from multistable._warmup import WarmupResult, warmup
 try:
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback
-    from lightning.pytorch.utilities.rank_zero import rank_zero_info
+    from lightning.pytorch.utilities import rank_zero_info
 except ImportError as error:
     raise ImportError("callbacks need lightning: pip install 'multistable[lightning]'") from error
 
@@ -170,8 +170,9 @@ class MultistabilityMonitor(Callback):
         _log(trainer, {f"vaa{name}": part.vaa for name, part in parts.items()})
         _log(trainer, {f"residual{name}": part.residual for name, part in parts.items()})
         for logger in trainer.loggers if trainer.is_global_zero else ():
-            if hasattr(logger.experiment, "add_figure"):
-                logger.experiment.add_figure("multistability", found.plot(), trainer.global_step)
+            board = getattr(logger, "experiment", None)
+            if hasattr(board, "add_figure"):
+                board.add_figure("multistability", found.plot(), trainer.global_step)
 
 
 class Hardening(Callback):
