@@ -170,7 +170,7 @@ class MultistabilityMonitor(Callback):
         _log(trainer, {f"vaa{name}": part.vaa for name, part in parts.items()})
         _log(trainer, {f"residual{name}": part.residual for name, part in parts.items()})
         for logger in trainer.loggers if trainer.is_global_zero else ():
-            board = getattr(logger, "experiment", None)
+            board: Any = getattr(logger, "experiment", None)
             if hasattr(board, "add_figure"):
                 board.add_figure("multistability", found.plot(), trainer.global_step)
 
