@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from multistable._measure import Multistability
 from multistable._measure.selection import Selection
 from multistable._warmup.results import Status, WarmupHistory
@@ -15,13 +17,16 @@ _REACHED = 0.9  # the share of the target to come to: VAA* varies by some hundre
 _RESTING = 0.1  # the share of states at rest below which those that move are not exceptions
 
 
-def share_apart(selection: Selection, sequences: Sequence[Sequences], max_prefix: int | None, tol: float) -> float:
+def share_apart(
+    selection: Selection, sequences: Sequence[Sequences], count: int, max_prefix: int | None, tol: float
+) -> float:
     """VAA of the states that the longest prefixes lead to, before anything is held; the least of any layer.
 
-    States that coincide stay together, so that VAA at no horizon is above it.
+    States that coincide stay together, so that VAA at no horizon is above it. The first `count` sequences are looked at.
     """
     apart = []
     for stack, received in zip(selection.stacks, sequences, strict=True):
+        received = received.rows(torch.arange(min(count, len(received)), device="cpu"))
         prefixes = received.lengths if max_prefix is None else received.lengths.clamp(max=max_prefix)
         states = stack.reach(received.inputs, received.lengths, prefixes, received.state)
         apart += [

@@ -167,7 +167,7 @@ def warmup(
                     break
             seconds = time.perf_counter() - start
             after = measured(probe)
-        apart = share_apart(selection, batch, max_prefix, tol)
+        apart = share_apart(selection, batch, batch_size, max_prefix, tol)
 
     history = _history(selection.layers, records)
     status, message = conclude(before, after, history, target, apart, max_prefix)
