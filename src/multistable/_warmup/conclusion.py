@@ -22,7 +22,7 @@ def share_apart(
 ) -> float:
     """VAA of the states that the longest prefixes lead to, before anything is held; the least of any layer.
 
-    States that coincide stay together, so that VAA at no horizon is above it. The first `count` sequences are looked at.
+    States that coincide stay together, so that VAA at no horizon is above it. The first `count` sequences count.
     """
     apart = []
     for stack, received in zip(selection.stacks, sequences, strict=True):
