@@ -15,7 +15,7 @@ from multistable import init, nn
 from multistable._attractors import Attractor, Attractors, FixedPoints, attractors, fixed_points
 from multistable._held import Held, held, margin_loss
 from multistable._measure import Multistability, measure
-from multistable._warmup import WarmupResult, warmup
+from multistable._warmup import WarmupResult, WarmupStep, warmup
 from multistable.functional import vaa, vaa_star
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Held",
     "Multistability",
     "WarmupResult",
+    "WarmupStep",
     "attractors",
     "fixed_points",
     "held",

@@ -61,7 +61,11 @@ class Multistability:
     Attributes:
         vaa: VAA of the whole network at the horizon, between 1/n (all states together) and 1 (all apart).
         residual: the largest `|f(s, u) - s|` at the horizon; 0 where every state is an equilibrium to the last bit.
-        per_layer: the same for each layer and direction alone.
+        at_rest: the share of states that are at rest at the horizon: at the pace of their last step they would go less
+            than `tol` in as many steps again, or they move by rounding alone.
+        growing: whether states explode: the largest entry of any is above 10, and grows faster in the second half of
+            the horizon than in the quarter before. The cell state of an LSTM may grow at an even pace.
+        per_layer: VAA and residual of each layer and direction alone.
         trace: both on the way to the horizon.
         states: the states at the horizon, all layers side by side, (n, S).
         n: how many states were measured.
@@ -73,6 +77,8 @@ class Multistability:
 
     vaa: float
     residual: float
+    at_rest: float
+    growing: bool
     per_layer: tuple[LayerMultistability, ...]
     trace: Trace
     states: Tensor = field(compare=False)
@@ -93,6 +99,8 @@ class Multistability:
         return {
             "vaa": self.vaa,
             "residual": self.residual,
+            "at_rest": self.at_rest,
+            "growing": self.growing,
             "per_layer": [asdict(layer) for layer in self.per_layer],
             "trace": asdict(self.trace),
             "n": self.n,

@@ -1,7 +1,8 @@
 """`warmup`: gradient descent towards many reachable attractors, before training."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal
@@ -19,17 +20,17 @@ from multistable._utils.progress import progress_bar
 from multistable._utils.randomness import as_generator, draw_seed
 from multistable._utils.restore import kept_on_failure
 from multistable._utils.together import Group, together
+from multistable._warmup.conclusion import LAST, conclude, share_apart
 from multistable._warmup.descent import Descent, StepRecord, trainable
-from multistable._warmup.results import Status, WarmupHistory, WarmupResult
+from multistable._warmup.results import WarmupHistory, WarmupResult, WarmupStep
 from multistable.dynamics import Dynamics, Forward, Sequences
 
 __all__ = ["warmup"]
 
 Objective = Literal["vaa_star", "contraction"]
 
-_MEASURED = 100  # states in the measure before and after: VAA 0.01 is one attractor
-_REACHED = 0.9  # the share of the target to come to: VAA* varies by some hundredths from draw to draw
-_PATIENCE = 10  # steps in a row without any gradient after which more of the same are of no use
+_MEASURED = 32  # states in the measure before and after: VAA 0.03 is one attractor
+_PASSED_OVER = 10  # batches of a single sequence in a row
 
 
 @together
@@ -49,6 +50,7 @@ def warmup(
     layers: Sequence[str] | None = None,
     forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    callback: Callable[[WarmupStep], bool | None] | None = None,
     progress: bool = False,
     process_group: Group = None,
 ) -> WarmupResult:
@@ -101,6 +103,8 @@ def warmup(
             forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws all that is random: a `torch.Generator`, or a seed; by default a new one with torch's initial
             seed. In a process group that of the first process counts.
+        callback: called after each step with what it saw; if it returns True the warmup ends with that step, in all
+            processes. If it raises, the module is put back. The module is in evaluation mode meanwhile.
         progress: whether to show a progress bar; needs the extra `progress`.
         process_group: the processes of `torch.distributed` that make the call together, by default all where its
             default group is initialised; `"alone"` for this one on its own.
@@ -109,12 +113,14 @@ def warmup(
         The history, the measure before and after, and a status.
 
     Raises:
-        TypeError: an argument has the wrong type, or the module's parameters are in half precision.
+        TypeError: an argument has the wrong type, `callback` returns something else than None or a bool, or the
+            module's parameters are in half precision.
         ValueError: `objective` is none of the two; nothing in `module` is recurrent, or all of it is frozen; `layers`
             names no layer; the inputs have a wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a
             number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules; an iterator ran out.
-        FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond the dtype's range.
+        FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond the dtype's range;
+            the message says whether that was the warmup's doing.
         ImportError: `progress` without the extra.
         TimeoutError: other processes of the group do not call `warmup`.
 
@@ -137,6 +143,8 @@ def warmup(
     lr, tol = check_positive("lr", lr), check_positive("tol", tol)
     target = check_fraction("target", target)
     max_prefix = None if max_prefix is None else check_int("max_prefix", max_prefix)
+    if not (callback is None or callable(callback)):
+        raise TypeError(f"callback must be a function of a step, got {type(callback).__name__}")
     selection = _to_warm_up(module, layers, forward)
     parameters = trainable(selection.layers)
     generator = processes.shared(as_generator(generator))
@@ -147,39 +155,84 @@ def warmup(
         # An iterator is gone through once: what is measured on is taken from its beginning.
         once = isinstance(inputs, Iterator)
         measured_on = drawn if once else selection.batches(inputs, _MEASURED, generator, endless=False)
-        probe = list(islice(measured_on, -(-_MEASURED // batch_size)))
         probe_seed = draw_seed(generator)
+        probe: list[Any] = []
 
-        def measured() -> Multistability:
-            """The measure on the same sequences, prefixes and constant inputs each time."""
+        def measured(on: Iterable[Any]) -> Multistability:
+            """The measure, with the same prefixes and constant inputs each time."""
             own = torch.Generator().manual_seed(probe_seed)
-            reached = selection.reach(probe, _MEASURED, own)
+            reached = selection.reach(on, _MEASURED, own)
             (held,) = constants(selection.whole(), None, reached, own)
             found = score(selection.whole(), reached.states, 10 * horizon, tol, held)
             return replace(found, open_loop=reached.open_loop)
 
-        before = measured()
+        before = measured(_kept(measured_on, probe))
         sequences = (selection.received(batch, generator) for batch in drawn)
         descent = Descent(
             selection, target, tol, max_prefix, batch_size, generator, contract=objective == "contraction"
         )
         optimizer = torch.optim.Adam(parameters, lr=lr)
         start = time.perf_counter()
-        records = []
-        for step in numbers:
-            longest = min(1 + horizon_increment * step, horizon)
-            held = int(torch.randint(1, longest + 1, (), generator=generator, device=generator.device))
-            with torch.enable_grad():
-                records.append(descent.step(_next(sequences, step, steps, processes), held, parameters, optimizer))
-            if descent.collapsed_in_a_row == _PATIENCE:
-                break
-        processes.spread(parameters)
-        seconds = time.perf_counter() - start
-        after = measured()
+        records: list[StepRecord] = []
+        with _blamed_on(records):
+            for step in numbers:
+                longest = min(1 + horizon_increment * step, horizon)
+                held = int(torch.randint(1, longest + 1, (), generator=generator, device=generator.device))
+                batch = _next(sequences, step, steps, processes)
+                with torch.enable_grad():
+                    records.append(descent.step(batch, held, parameters, optimizer))
+                stopped = _asks_to_stop(callback, _step(selection.layers, records), processes)
+                if stopped or descent.collapsed_in_a_row == LAST:
+                    break
+            processes.spread(parameters)
+            seconds = time.perf_counter() - start
+            after = measured(probe)
+        apart = max(processes.exchange("apart", share_apart(selection, batch, batch_size, max_prefix, tol)))
 
     history = _history(selection.layers, records)
-    status, message = _conclude(before, after, history, target)
+    status, message = conclude(before, after, history, target, apart, max_prefix)
     return WarmupResult(status, message, before, after, history, seconds)
+
+
+def _kept(batches: Iterable[Any], kept: list[Any]) -> Iterator[Any]:
+    """The batches, each kept as it is taken."""
+    for batch in batches:
+        kept.append(batch)
+        yield batch
+
+
+@contextmanager
+def _blamed_on(records: Sequence[StepRecord]) -> Iterator[None]:
+    """Say of states, losses and gradients that are not finite whether the steps have made them so."""
+    try:
+        yield
+    except FloatingPointError as error:
+        if not records:
+            raise
+        raise FloatingPointError(
+            f"{error}: the warmup has driven the network there in {len(records)} steps, and it is now as it was before "
+            "them; use a lower lr, or a step that keeps states bounded, such as one with tanh or with clipped states"
+        ) from error
+
+
+def _asks_to_stop(callback: Callable[[WarmupStep], bool | None] | None, step: WarmupStep, processes: Processes) -> bool:
+    """Whether the callback of any process does."""
+    answer = None if callback is None else callback(step)
+    if not isinstance(answer, bool | None):
+        raise TypeError(f"callback must return None, or True to stop, got {type(answer).__name__}")
+    return any(processes.exchange("stop", bool(answer)))
+
+
+def _step(layers: Sequence[Dynamics], records: Sequence[StepRecord]) -> WarmupStep:
+    last = records[-1]
+    return WarmupStep(
+        step=len(records),
+        layers=tuple(layer.name for layer in layers),
+        vaa_star=last.vaa_star,
+        horizon=last.horizon,
+        loss=last.loss,
+        grad_norm=last.grad_norm,
+    )
 
 
 def _to_warm_up(module: nn.Module, layers: Sequence[str] | None, forward: Forward | None) -> Selection:
@@ -194,12 +247,14 @@ def _to_warm_up(module: nn.Module, layers: Sequence[str] | None, forward: Forwar
 
 def _next(sequences: Iterator[list[Sequences]], step: int, steps: int, processes: Processes) -> list[Sequences]:
     """The next batch of two sequences or more; the last batch of a loader may hold a single one."""
-    for batch in islice(sequences, _PATIENCE):
+    for batch in islice(sequences, _PASSED_OVER):
         if sum(processes.exchange("batch sizes", min(len(received) for received in batch))) > 1:
             return batch
     if next(sequences, None) is None:
         raise RuntimeError(f"inputs ran out after {step} of {steps} steps: pass an iterable that can start over")
-    raise ValueError(f"inputs must hold at least two sequences in a batch, got {_PATIENCE} batches in a row with one")
+    raise ValueError(
+        f"inputs must hold at least two sequences in a batch, got {_PASSED_OVER} batches in a row with one"
+    )
 
 
 def _history(layers: Sequence[Dynamics], records: Sequence[StepRecord]) -> WarmupHistory:
@@ -210,33 +265,4 @@ def _history(layers: Sequence[Dynamics], records: Sequence[StepRecord]) -> Warmu
         horizon=tuple(record.horizon for record in records),
         grad_norm=tuple(record.grad_norm for record in records),
         growth=tuple(record.growth for record in records if record.growth),
-    )
-
-
-def _conclude(
-    before: Multistability, after: Multistability, history: WarmupHistory, target: float
-) -> tuple[Status, str]:
-    steps = len(history.loss)
-    change = f"VAA went from {before.vaa:.2f} to {after.vaa:.2f} at {after.horizon:,} steps in {steps} steps of warmup"
-    last = history.vaa_star[-_PATIENCE:]
-    means = [sum(of_layer) / len(last) for of_layer in zip(*last, strict=True)]
-    lowest = min(means)
-    if min(lowest, after.vaa) >= _REACHED * target:
-        if after.residual > after.tol:
-            change += f"; states still move by up to {after.residual:.1e} a step, so that not all of them are at rest"
-        return "reached", change
-    if not any(history.grad_norm[-_PATIENCE:]):
-        return "collapsed", (
-            f"{change}; the last {len(last)} had no gradient: in every layer all states coincide even after one step "
-            "under a constant input, or are so large that tanh no longer tells them apart; check that the sequences "
-            "differ, or start from other weights"
-        )
-    if lowest >= _REACHED * target:
-        return "below target", (
-            f"{change}, below the target of {target}, while VAA* averaged {lowest:.2f} or more in every layer over the "
-            f"last {len(last)}: the states are kept apart as long as the steps look, and merge later"
-        )
-    return "below target", (
-        f"{change}; VAA* averaged {lowest:.2f} in {history.layers[means.index(lowest)]!r} over the last {len(last)}, "
-        f"below the target of {target}: more steps may help"
     )
