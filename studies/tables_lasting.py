@@ -20,7 +20,7 @@ VARIANTS = {
 """How networks start and what their gates become, in the order of the table."""
 
 ENOUGH = 0.999  # of signs
-SIGN_LENGTHS = ("100", "1000", "100000")
+SIGN_LENGTHS = ("100", "1000", "100000", "1000000")
 TASK_LENGTHS = ("50", "150", "1000", "10000", "100000")
 LENGTHS = {"100": "100 steps", "1000": "1,000", "10000": "10,000", "100000": "100,000", "1000000": "1,000,000"}
 
@@ -77,7 +77,8 @@ def signs() -> str:
             seeds = of_variant(rows, cell, variant)
             if seeds:
                 enough = sum(row["test"]["1000"] >= ENOUGH for row in seeds)
-                shares = [percent([row["test"][length] for row in seeds]) for length in SIGN_LENGTHS]
+                by_length = [[row["test"][one] for row in seeds if one in row["test"]] for one in SIGN_LENGTHS]
+                shares = [percent(found) if found else "" for found in by_length]
                 body.append([f"{name}, {what}", len(seeds), *shares, f"{enough} of {len(seeds)}"])
     head = ["", "seeds", *(LENGTHS[length] for length in SIGN_LENGTHS), "seeds with 99.9 % at 1,000"]
     return grid(head, body)
