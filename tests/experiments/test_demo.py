@@ -22,7 +22,7 @@ def test_warmup_makes_a_task_learnable() -> None:
     assert result.loss_plain > 0.9
     assert result.loss_warmup < 0.1
     assert result.early_before.vaa == pytest.approx(0.01)
-    assert result.early_after.vaa > 0.95
+    assert result.early_after.vaa > 0.5
 
 
 @pytest.mark.parametrize(("cell", "double"), [*((cell, False) for cell in CELLS), ("brc", True)])
