@@ -39,10 +39,11 @@ def peak_megabytes() -> float:
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def write(name: str, rows: list[dict[str, Any]]) -> None:
-    """Print the rows and write them to `results/<name>.json`, with the versions they were measured with."""
+def write(name: str, rows: list[dict[str, Any]], others: Mapping[str, Any] | None = None) -> None:
+    """Print the rows and write them to `results/<name>.json`, with the versions, and others, of what they ran on."""
     RESULTS.mkdir(exist_ok=True)
     versions = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
+    versions |= others or {}
     text = json.dumps({"versions": versions, "rows": rows}, indent=2)
     (RESULTS / f"{name}.json").write_text(text + "\n")
     print(text)

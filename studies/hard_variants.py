@@ -132,14 +132,14 @@ def coded(seed: int) -> Network:
 
 
 VARIANTS: dict[str, tuple[str, Callable[[int], Network]]] = {
-    "as in hard_gates.py": ("copy", lambda seed: trained("gru", "copy", "warmup", "hard", seed)[0]),
+    "warmup, hard (as above)": ("copy", lambda seed: trained("gru", "copy", "warmup", "hard", seed)[0]),
     "chrono and warmup": ("copy", warm_chrono),
     "uniform gates": ("copy", uniform),
     "double layers": ("copy", double),
     "consolidation from chrono": ("copy", lambda seed: consolidated("chrono", seed)),
     "consolidation from a warmup": ("copy", lambda seed: consolidated("warmup", seed)),
     "noise on states": ("copy", noisy),
-    "sign as in hard_gates.py": ("sign", lambda seed: trained("gru", "sign", "warmup", "hard", seed)[0]),
+    "sign, warmup, hard (as above)": ("sign", lambda seed: trained("gru", "sign", "warmup", "hard", seed)[0]),
     "sign as a code": ("sign", coded),
 }
 """The task of each, and how a network comes about."""

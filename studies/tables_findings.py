@@ -36,6 +36,8 @@ def tables() -> dict[str, str]:
         "kills": kills(),
         "recurrent-ppo": recurrent_ppo(),
         "max-prefix": max_prefix(),
+        "processes": processes(),
+        "third-party": third_party(),
     }
 
 
@@ -172,3 +174,29 @@ def max_prefix() -> str:
         **listed("test error, seed by seed", "{test error:.3f}"),
     }
     return table(sorted(findings("max_prefix"), key=lambda row: str(row["cell"])), columns)
+
+
+def processes() -> str:
+    def apart(steps: int) -> Column[Row]:
+        return lambda rows: f"{rows[0]['largest difference to one process'][f'{steps} steps']:.0e}"
+
+    columns: dict[str, Column[Row]] = {
+        **listed("processes", "{processes}, {how}"),
+        **{f"apart after {steps} steps": apart(steps) for steps in (10, 30, 100)},
+        "replicas equal to the bit": lambda rows: "yes" if rows[0]["replicas equal to the bit"] else "no",
+        **listed("moved by | seconds", "{largest change:.2f} | {seconds:.1f}"),
+    }
+    return table(findings("processes"), columns)
+
+
+def third_party() -> str:
+    """Modules of other packages, new and after a warmup, seed by seed."""
+
+    def at_rest(when: str) -> Column[Row]:
+        return lambda rows: ", ".join(percent(row[when]["shares"].get("equilibrium", 0.0)) or "0 %" for row in rows)
+
+    columns: dict[str, Column[Row]] = {"": lambda rows: rows[0]["cell"], "state": lambda rows: rows[0]["states"]}
+    for name, when in {"new": "new", "warmed up": "after"}.items():
+        columns |= listed(f"{name}: VAA | {name}: certified", f"{{{when}[vaa]:.2f}} | {{{when}[certified]:.2f}}")
+        columns[f"{name}: at rest"] = at_rest(when)
+    return table(findings("third_party"), columns)

@@ -20,7 +20,7 @@ VARIANTS = {
 """How networks start and what their gates become, in the order of the table."""
 
 ENOUGH = 0.999  # of signs
-SIGN_LENGTHS = ("100", "1000", "100000")
+SIGN_LENGTHS = ("100", "1000", "100000", "1000000")
 TASK_LENGTHS = ("50", "150", "1000", "10000", "100000")
 LENGTHS = {"100": "100 steps", "1000": "1,000", "10000": "10,000", "100000": "100,000", "1000000": "1,000,000"}
 
@@ -31,6 +31,7 @@ def tables() -> dict[str, str]:
         "hard-gates-copy": copies(),
         "hard-gates-sign": signs(),
         "hard-tasks": tasks(),
+        "hard-variants": variants(),
         "hard-gates-held": proven(),
         "lasting-others": others(),
         "hard-t-maze": mazes(),
@@ -76,7 +77,8 @@ def signs() -> str:
             seeds = of_variant(rows, cell, variant)
             if seeds:
                 enough = sum(row["test"]["1000"] >= ENOUGH for row in seeds)
-                shares = [percent([row["test"][length] for row in seeds]) for length in SIGN_LENGTHS]
+                by_length = [[row["test"][one] for row in seeds if one in row["test"]] for one in SIGN_LENGTHS]
+                shares = [percent(found) if found else "" for found in by_length]
                 body.append([f"{name}, {what}", len(seeds), *shares, f"{enough} of {len(seeds)}"])
     head = ["", "seeds", *(LENGTHS[length] for length in SIGN_LENGTHS), "seeds with 99.9 % at 1,000"]
     return grid(head, body)
@@ -96,6 +98,16 @@ def tasks() -> str:
             cells = [share(one) if task == "rows" else ranged(one) for one in values]
             body.append([f"{what}; {gates}", len(seeds), *cells])
     return grid(["", "seeds", *(f"{int(length):,} steps" for length in TASK_LENGTHS)], body)
+
+
+def variants() -> str:
+    rows = [row for row in findings("hard_variants") if row["task"] == "copy"]
+    body = []
+    for name in dict.fromkeys(row["variant"] for row in rows):
+        seeds = [row for row in rows if row["variant"] == name]
+        errors = [ranged([row["test"][length] for row in seeds]) for length in ("100", "100000")]
+        body.append([name, len(seeds), *errors, ranged([row["disturbed"] for row in seeds])])
+    return grid(["", "seeds", "100 steps", "100,000", "disturbed"], body)
 
 
 def share(values: Sequence[float]) -> str:

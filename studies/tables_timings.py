@@ -31,6 +31,11 @@ SHOWN = {
         "| {warmup / training, whole prefixes} | {warmup / training, default cap} "
         "| {transcription / warmup, whole prefixes} × | {transcription / warmup, default cap} ×",
     ),
+    "warmup_cost": (
+        "| epoch | warmup | in epochs | the measures, in epochs",
+        "{cell}, 2 × {hidden}, {sequences:,} sequences of {steps} steps | {epoch seconds:.1f} s "
+        "| {warmup seconds:.1f} s | {warmup / epoch:.2f} | {measures / epoch:.3f}",
+    ),
     "measure": (
         "| `measure` | one call of the module | ratio",
         "{cell}, {network} | {median seconds[measure]:.2f} s | {median seconds[expanded call]:.2f} s "
@@ -53,7 +58,9 @@ SHOWN = {
 def tables() -> dict[str, str]:
     """All of them, by name."""
     drqn, measure = timings("drqn"), timings("measure")
-    rows = {name: timings(name) for name in ("small_configs", "training_step", "attractors", "warmup_step")}
+    rows = {
+        name: timings(name) for name in ("small_configs", "training_step", "attractors", "warmup_step", "warmup_cost")
+    }
     rows["layers"] = [row | {"plain loop": plain_loop(row)} for row in timings("layers")]
     rows["measure"] = [row for row in measure if "measure / expanded call" in row]
     rows["measure_memory"] = [row for row in measure if row not in rows["measure"]]

@@ -274,7 +274,25 @@ def test_scan_is_the_module(kind: str, shape: Shape) -> None:
     equal(stack.run(inputs[3:], stack.run(inputs[:3], s)), as_flat(module, last))
     lengths = torch.tensor([5, 2, 7, 5])
     packed = pack_padded_sequence(inputs, lengths, enforce_sorted=False)
-    equal(stack.run(inputs, s, lengths), as_flat(module, module(packed, as_hx(module, s))[1]))
+    ends = as_flat(module, module(packed, as_hx(module, s))[1])
+    equal(stack.run(inputs, s, lengths), ends)
+    equal(stack._run_in_segments(inputs, s, lengths), ends)
+    equal(stack._run_in_one_call(inputs, s, lengths), ends)
+
+
+@every_layer
+@forwards
+def test_run_packed_is_the_module_with_its_gradients(kind: str, shape: Shape) -> None:
+    module, inputs = build(kind, shape), random(T, B, I).requires_grad_()
+    stack, packed = stack_of(module), pack_padded_sequence(inputs, torch.tensor([7, 5, 5, 2]))
+    s = random(B, stack.state_size).requires_grad_()
+    found = stack.run_packed(packed.data, packed.batch_sizes, s)
+    outputs, last = module(packed, as_hx(module, s))
+    expected = outputs.data, as_flat(module, last)
+    equal(found, expected)
+    at, incoming = [inputs, s, *module.parameters()], [torch.randn_like(one) for one in expected]
+    of_found, of_expected = (torch.autograd.grad(one, at, incoming, retain_graph=True) for one in (found, expected))
+    equal(of_found, of_expected)
 
 
 @every_layer

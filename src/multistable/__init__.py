@@ -16,7 +16,7 @@ from multistable._attractors import Attractor, Attractors, FixedPoints, attracto
 from multistable._held import Held, held, margin_loss
 from multistable._measure import Multistability, measure
 from multistable._pretrain import PretrainResult, pretrain
-from multistable._warmup import WarmupResult, warmup
+from multistable._warmup import WarmupResult, WarmupStep, warmup
 from multistable.functional import vaa, vaa_star
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Multistability",
     "PretrainResult",
     "WarmupResult",
+    "WarmupStep",
     "attractors",
     "fixed_points",
     "held",

@@ -175,7 +175,7 @@ BAD_INPUTS = [
     (GOOD.long(), TypeError, r"parameters' dtype torch.float32, got torch.int64"),
     (GOOD.to_sparse(), TypeError, "inputs of GRU must be a dense tensor, got layout torch.sparse_coo"),
     (exhausted, TypeError, "inputs must be a generator, not the function that makes one: call it"),
-    (GOOD.numpy(), TypeError, "inputs of GRU must be a tensor or a PackedSequence, got ndarray"),
+    (GOOD.numpy().astype(object), TypeError, "arrays must hold numbers, got dtype object"),
     (None, TypeError, r"inputs must be a tensor, .* got NoneType"),
     (3, TypeError, r"inputs must be a tensor, .* got int"),
     ([], ValueError, r"at least one batch, got an empty list|at least two sequences"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from multistable import measure, vaa
 from multistable._measure.constants import constants, draw_constant
 from multistable._measure.results import Multistability
-from multistable._measure.score import score
+from multistable._measure.score import _at_rest, score
 from multistable._measure.selection import select
 from multistable.dynamics import stacks
 
@@ -84,6 +84,36 @@ def test_a_network_of_several_modules_has_their_states_side_by_side() -> None:
     torch.testing.assert_close(found.states, torch.cat([0.5 * one, 0.9 * two], 1), rtol=1e-12, atol=0)
     largest = max(math.hypot(0.25 * a, 0.09 * b) for a, b in zip(one[:, 0].tolist(), two[:, 0].tolist(), strict=True))
     assert found.residual == pytest.approx(largest)
+
+
+def test_at_rest_is_what_would_go_less_than_tol_in_as_many_steps_again() -> None:
+    """After 10 steps k / 10 moves by k / 20 / 2^10: two of ten by less than 1e-3 / 10."""
+    start = torch.arange(1, 11, dtype=torch.float64)[:, None] / 10
+    assert scored(shrinking(0.5), [start], 10, 1e-3, seed=0).at_rest == pytest.approx(0.2)
+    assert scored(shrinking(1.0), [start], 10, 1e-3, seed=0).at_rest == 1
+
+
+def test_rounding_alone_is_rest() -> None:
+    states = 1e3 * torch.rand(20, 1, generator=torch.Generator().manual_seed(0))
+    moved = states * (1 + 2 * torch.finfo(torch.float32).eps) - states
+    assert (moved > 0).any() and _at_rest(states, moved, 1e-9).all()
+    assert not _at_rest(states, 10 * moved + 1e-3, 1e-9).any()
+
+
+@pytest.mark.parametrize(("factor", "start", "drive", "growing"), [
+    (1.1, 1.0, 0.0, True), (1.1, 1e-4, 0.0, False), (1.0, 100.0, 0.0, False), (1.0, 100.0, 5.0, False),
+    (0.99, 100.0, 5.0, False), (1.05, 100.0, 5.0, True),
+])  # fmt: skip
+def test_only_what_grows_ever_faster_is_growing(factor: float, start: float, drive: float, growing: bool) -> None:
+    """h' = factor h + drive: exponential growth, but not an even one, and not of what is still small."""
+    rnn = nn.RNN(1, 1, nonlinearity="relu", dtype=torch.float64)
+    with torch.no_grad():
+        for parameter in rnn.parameters():
+            parameter.zero_()
+        rnn.get_parameter("weight_hh_l0").fill_(factor)
+        rnn.get_parameter("bias_hh_l0").fill_(drive)
+    found = scored(rnn, [torch.tensor([[start], [start / 2]], dtype=torch.float64)], 100, 1e-4, seed=0)
+    assert found.growing == growing
 
 
 def test_autocast_around_it_reaches_no_state() -> None:

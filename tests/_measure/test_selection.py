@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from multistable import Attractors, Multistability, attractors, measure, warmup
 from multistable._measure.selection import select
@@ -18,14 +17,15 @@ looks = pytest.mark.parametrize("look", [measure, attractors])
 
 
 class Encoder(nn.Module):
-    """A layer that is used beside one that is not, one in half precision and one that is computed from others."""
+    """A layer that is used beside one that is not, one in half precision and one without a weight."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = nn.GRU(2, 4, num_layers=2)
         self.unused = nn.LSTM(2, 4)
         self.rounded = nn.GRU(2, 4).half()
-        self.normed = parametrizations.weight_norm(nn.GRU(2, 4), "weight_hh_l0")
+        self.broken = nn.GRU(2, 4)
+        del self.broken._parameters["weight_hh_l0"]
 
     def forward(self, values: Tensor) -> Tensor:
         outputs: Tensor = self.encoder(values)[0]
@@ -52,7 +52,7 @@ def test_a_name_stands_for_all_that_lies_under_it() -> None:
 @looks
 def test_other_modules_block_nothing(look: Look) -> None:
     model = Encoder()
-    for layers in (None, ["rounded"], ["normed"], ["unused"]):
+    for layers in (None, ["rounded"], ["broken"], ["unused"]):
         with pytest.raises((TypeError, RuntimeError)):
             look(model, INPUTS, layers=layers)
     found = look(model, INPUTS, horizon=128, layers=["encoder"], generator=0)
@@ -92,6 +92,6 @@ def test_what_is_no_layer(call: Callable[..., Any], layers: Any, error: type[Exc
 
 
 def test_a_wrong_name_beside_a_module_that_can_not_be_looked_at() -> None:
-    known = "'encoder.l0', 'encoder.l1', 'unused.l0', 'rounded.l0', 'normed'"
+    known = "'encoder.l0', 'encoder.l1', 'unused.l0', 'rounded.l0', 'broken'"
     with pytest.raises(ValueError, match=rf"^layers must name recurrent layers \({known}\), got 'coder'$"):
         measure(Encoder(), INPUTS, layers=["coder"])

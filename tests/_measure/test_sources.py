@@ -35,7 +35,12 @@ def test_an_empty_source_says_so() -> None:
     with pytest.raises(ValueError, match="^inputs must hold at least one batch, got an empty list$"):
         next(batches(module, stacks(module), [], 9, seeded(), endless=True))
     assert list(batches(module, stacks(module), [], 9, seeded(), endless=False)) == []
-    assert list(batches(module, stacks(module), iter([]), 9, seeded(), endless=True)) == []
+    for endless in (True, False):
+        ended = (
+            "^inputs must hold at least one batch, got a generator that has ended: pass an iterable that can start over"
+        )
+        with pytest.raises(ValueError, match=ended):
+            next(batches(module, stacks(module), (one for one in range(0)), 9, seeded(), endless=endless))
 
 
 def test_inputs_of_a_cell_are_checked_like_those_of_a_layer() -> None:
@@ -87,9 +92,10 @@ def test_a_model_is_given_items_of_a_data_set_as_a_batch() -> None:
     items = torch.arange(30.0)[:, None, None].expand(30, 5, 1)
     drawn = batches(model, stacks(model), TensorDataset(items, torch.zeros(30)), 8, seeded(), endless=True)
     first, second = next(drawn), next(drawn)
-    assert first.batch.shape == (8, 5, 1) and len(first.numbers.unique()) == 8
-    assert first.batch[:, 0, 0].tolist() == first.numbers.tolist()
-    assert set(first.numbers.tolist()) != set(second.numbers.tolist())
+    (values,) = first.batch.args  # and no targets
+    assert values.shape == (8, 5, 1) and len(first.chosen.numbers.unique()) == 8
+    assert values[:, 0, 0].tolist() == first.chosen.numbers.tolist()
+    assert set(first.chosen.numbers.tolist()) != set(second.chosen.numbers.tolist())
 
 
 def test_a_mapping_is_handed_on_whole() -> None:

@@ -47,6 +47,8 @@ def each_alone(dynamics: Dynamics, inputs: Tensor, s: Tensor, lengths: list[int]
 
 
 kinds = pytest.mark.parametrize("kind", ["gru", "lstm", "gru 2 layers", "lstm 2 layers"])
+# What `run` chooses from, each on every device.
+ways = pytest.mark.parametrize("way", ["_run_in_segments", "_run_in_one_call"])
 ragged = pytest.mark.parametrize(("longest", "lengths"), [
     pytest.param(3, [1, 2, 3, 3, 1, 2, 2, 1, 3, 1, 2, 3, 1], id="many tie"),
     pytest.param(4, [4] * 9, id="all full"),
@@ -62,12 +64,14 @@ ragged = pytest.mark.parametrize(("longest", "lengths"), [
 
 
 @kinds
+@ways
 @ragged
-def test_equals_each_sequence_alone(kind: str, longest: int, lengths: list[int]) -> None:
+def test_equals_each_sequence_alone(kind: str, way: str, longest: int, lengths: list[int]) -> None:
     dynamics = layer(kind)
     inputs = random(longest, len(lengths), I).requires_grad_()
     s = random(len(lengths), dynamics.state_size).requires_grad_()
-    together, alone = dynamics.run(inputs, s, torch.tensor(lengths)), each_alone(dynamics, inputs, s, lengths)
+    together = getattr(dynamics, way)(inputs, s, torch.tensor(lengths))
+    alone = each_alone(dynamics, inputs, s, lengths)
     equal(together, alone)
     of_ends = random(*together.shape)
     at = [inputs, s, *dynamics.parameters()]
@@ -75,16 +79,18 @@ def test_equals_each_sequence_alone(kind: str, longest: int, lengths: list[int])
 
 
 @kinds
+@ways
 @ragged
-def test_padding_is_never_read(kind: str, longest: int, lengths: list[int]) -> None:
+def test_padding_is_never_read(kind: str, way: str, longest: int, lengths: list[int]) -> None:
     dynamics = layer(kind)
+    run, s = getattr(dynamics, way), dynamics.zero_state(len(lengths))
     inputs = random(longest, len(lengths), I)
     lens = torch.tensor(lengths)
     padded = inputs.clone()
     padded[here(torch.arange(longest)[:, None] >= lens)] = torch.nan
     padded.requires_grad_()
-    end = dynamics.run(padded, lengths=lens)
-    assert torch.equal(end, dynamics.run(inputs, lengths=lens))
+    end = run(padded, s, lens)
+    assert torch.equal(end, run(inputs, s, lens))
     gradients = torch.autograd.grad(end.sum(), [padded, *dynamics.parameters()])
     assert all(gradient.isfinite().all() for gradient in gradients)
 
@@ -96,7 +102,9 @@ def test_any_lengths(data: st.DataObject) -> None:
     longest = data.draw(st.integers(1, 5))
     lengths = data.draw(st.lists(st.integers(1, longest), min_size=1, max_size=12))
     inputs, s = random(longest, len(lengths), I), random(len(lengths), dynamics.state_size)
-    equal(dynamics.run(inputs, s, torch.tensor(lengths)), each_alone(dynamics, inputs, s, lengths))
+    alone = each_alone(dynamics, inputs, s, lengths)
+    equal(dynamics._run_in_segments(inputs, s, torch.tensor(lengths)), alone)
+    equal(dynamics._run_in_one_call(inputs, s, torch.tensor(lengths)), alone)
 
 
 @kinds
@@ -109,6 +117,7 @@ def test_defaults(kind: str) -> None:
     equal(dynamics.run(inputs), full)
     equal(dynamics.run(inputs, lengths=torch.tensor([4, 4, 4])), full)
     equal(dynamics.run(inputs, zeros), full)
+    equal(dynamics.run(inputs, lengths=here(torch.tensor([4, 4, 4]))), full)
 
 
 wrong = pytest.mark.parametrize(("lengths", "message"), [

@@ -102,7 +102,8 @@ def test_a_subclass_is_found() -> None:
 def test_nothing_recurrent(module: nn.Module) -> None:
     message = (
         f"^module must be or hold a recurrent layer, got {type(module).__name__} without one; "
-        r"known are GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell \(multistable\.dynamics\.register adds a type\)$"
+        "known are GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell and some of mambapy, minGRU_pytorch, ncps, torchrl, "
+        r"xlstm \(multistable\.dynamics\.register adds a type\)$"
     )
     for look in (dynamics, stacks):
         with pytest.raises(ValueError, match=message):
@@ -135,7 +136,7 @@ def test_a_registered_cell_is_found_and_runs() -> None:
     torch.testing.assert_close(layer.run(inputs, s), expected, rtol=1e-13, atol=1e-14)
     assert torch.equal(layer.scan(inputs, s)[1], layer.run(inputs, s))
     assert layer.zero_state(3).dtype == torch.float64
-    with pytest.raises(ValueError, match="known are GRU, GRUCell, LSTM, LSTMCell, Leaky, RNN, RNNCell"):
+    with pytest.raises(ValueError, match=rf"LSTMCell, RNN, RNNCell, {__name__}\.Leaky and some"):
         dynamics(nn.Linear(1, 1))
 
 
@@ -236,7 +237,7 @@ def test_unknown_layout(layout: Any) -> None:
 def test_a_step_of_the_wrong_shape() -> None:
     register(Leaky, lambda module, s, u: s[:, 1:])
     (layer,) = dynamics(Leaky())
-    message = r"^step of Leaky must return a state of shape \(3, 4\), got \(3, 3\)$"
+    message = rf"^step of {__name__}\.Leaky must return a state of shape \(3, 4\), got \(3, 3\)$"
     with pytest.raises(ValueError, match=message):
         layer.step(random(3, 4), random(3, 2))
     with pytest.raises(ValueError, match=message):
@@ -265,12 +266,22 @@ def test_inputs_that_a_module_cannot_read(module: nn.Module, inputs: Any, error:
 
 
 @pytest.mark.parametrize(("layout", "inputs", "message"), [
-    ("step", torch.ones(1, 1, 2).double(), r"inputs of Leaky must be 1-D or 2-D, got 3-D of shape \(1, 1, 2\)"),
-    ("time_first", torch.ones(2).double(), r"inputs of Leaky must be 2-D or 3-D, got 1-D of shape \(2,\)"),
-    ("batch_first", torch.ones(4, 3).double(), "inputs of Leaky must have 2 features, got 3"),
+    ("step", torch.ones(1, 1, 2).double(), r"must be 1-D or 2-D, got 3-D of shape \(1, 1, 2\)"),
+    ("time_first", torch.ones(2).double(), r"must be 2-D or 3-D, got 1-D of shape \(2,\)"),
+    ("batch_first", torch.ones(4, 3).double(), "must have 2 features, got 3"),
 ])  # fmt: skip
 def test_inputs_that_a_registered_module_cannot_read(layout: Any, inputs: Tensor, message: str) -> None:
     register(Leaky, leaky_step, layout=layout)
     module = Leaky()
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    with pytest.raises(ValueError, match=rf"^inputs of {__name__}\.Leaky {message}$"):
         adapter(module).read(module, inputs, None)
+
+
+def test_types_of_others_are_called_by_their_whole_names() -> None:
+    class LSTM(nn.Module):
+        pass
+
+    with pytest.raises(
+        ValueError, match=rf"got {__name__}\..*<locals>\.LSTM without one; known are GRU, GRUCell, LSTM,"
+    ):
+        dynamics(LSTM())

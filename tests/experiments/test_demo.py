@@ -21,8 +21,8 @@ def test_warmup_makes_a_task_learnable() -> None:
     result = run_demo(DemoConfig(length=60, layers=1, steps=150, lr=3e-3, seed=0))
     assert result.loss_plain > 0.9
     assert result.loss_warmup < 0.1
-    assert result.warmup.before.vaa == pytest.approx(0.01)
-    assert result.warmup.after.vaa > 0.95
+    assert result.early_before.vaa == pytest.approx(0.01)
+    assert result.early_after.vaa > 0.5
 
 
 @pytest.mark.parametrize(("cell", "double"), [*((cell, False) for cell in CELLS), ("brc", True)])

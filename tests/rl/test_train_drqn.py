@@ -246,7 +246,7 @@ OTHER_SPACES = (
 HALVES = "exploration must sum to 1, got (0.5, 0.5, 0.5, 0.5), which sum to 2.0"
 OPTIONS = (
     "warmup_options may hold objective, steps, lr, target, horizon, horizon_increment, tol, batch_size, max_prefix, "
-    "layers, progress, got 'step'"
+    "layers, forward, callback, progress, got 'step'"
 )
 
 

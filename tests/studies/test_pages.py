@@ -150,6 +150,14 @@ def test_kills() -> None:
     assert len(run["killed"]) == len(sweep["killed"]) == 5
 
 
+def test_the_cost_of_a_warmup() -> None:
+    *small, first, second = (row["warmup / epoch"] for row in rows_of("warmup_cost"))
+    words = (
+        f"it is {min(small):.0f} to {max(small):.0f} epochs, and on one of the paper's size {first:.0%} of the first."
+    )
+    assert says(words.replace("%", " %"), "docs/training-loops.md") and f"{first:.0%}" == f"{second:.0%}"
+
+
 def test_every_small_experiment_was_timed() -> None:
     small = [path.relative_to(ROOT).as_posix() for path in (ROOT / "configs" / "small").glob("*.yaml")]
     assert [row["config"] for row in rows_of("small_configs")] == sorted(small)

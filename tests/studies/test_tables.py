@@ -64,7 +64,9 @@ def test_numbers_have_three_digits(values: list[float], shown: str, modules: Sim
     assert modules.tables_results.plus_minus(values).replace("&nbsp;", " ") == shown
 
 
-@pytest.mark.parametrize("study", ["certified", "demo_seeds", "max_prefix", "multistability", "recurrent_ppo"])
+@pytest.mark.parametrize(
+    "study", ["certified", "demo_seeds", "max_prefix", "multistability", "recurrent_ppo", "third_party"]
+)
 def test_studies_have_nothing_left_to_do(study: str) -> None:
     with scripts(study, "rows") as found:
         rows = found.rows.findings(study)

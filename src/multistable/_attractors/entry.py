@@ -20,7 +20,8 @@ from multistable._measure.reach import Reached
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int, check_tol
 from multistable._utils.randomness import as_generator
-from multistable.dynamics import Dynamics
+from multistable._utils.together import Group, together
+from multistable.dynamics import Dynamics, Forward
 from multistable.functional import vaa
 
 __all__ = ["attractors"]
@@ -39,7 +40,9 @@ def attractors(
     horizon: int = 10_000,
     tol: float = 1e-4,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Attractors: ...
 
 
@@ -54,10 +57,13 @@ def attractors(
     horizon: int = 10_000,
     tol: float = 1e-4,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any: ...
 
 
+@together
 def attractors(
     module: nn.Module,
     inputs: Any = None,
@@ -68,7 +74,9 @@ def attractors(
     horizon: int = 10_000,
     tol: float = 1e-4,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any:
     """Tell the attractors that data can reach from what only fades slowly.
 
@@ -98,6 +106,9 @@ def attractors(
     those that are decided no longer. The module is left as it is: what is followed is a copy of its recurrent parts in
     float64, made with `copy.deepcopy`. A registered step must be deterministic and have a derivative.
 
+    In a process group of `torch.distributed` every process calls `attractors`, as it calls `measure`; where `states`
+    are given, each works on its own.
+
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
         inputs: sequences, in any of the forms that `measure` takes.
@@ -107,14 +118,19 @@ def attractors(
             Under a given input, layers above the lowest one get none of their own when they are driven alone.
         states: states to start from instead of those that `inputs` lead to, (n, S): for each recurrent module those of
             all its layers and directions side by side, for an LSTM h before c.
-        n: how many sequences to take; fewer if `inputs` holds fewer.
+        n: how many sequences to take, in all processes together; fewer if `inputs` holds fewer.
         horizon: steps after which a trajectory is given up, 128 at least.
         tol: states closer than this to their equilibrium have arrived.
         layers: the names of the layers to look at, as `multistable.dynamics.dynamics` lists them; a name stands for all
             that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). The network is then made of the
             recurrent modules that hold them, and no other module is looked at. By default all.
+        forward: how a batch enters the module, as in `lambda model, batch: model(batch["tokens"], batch["lengths"])`;
+            the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
+            forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
             with torch's initial seed.
+        process_group: the processes of `torch.distributed` that make the call together, by default all where its
+            default group is initialised; `"alone"` for this one on its own.
 
     Returns:
         The attractors of the whole network (of all recurrent modules side by side) and of each layer alone; a tuple of
@@ -127,6 +143,7 @@ def attractors(
             hold fewer than two sequences, NaN or infinity; `u` or `states` do not fit; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
         FloatingPointError: a step of states that are not large is NaN.
+        TimeoutError: other processes of the group do not call the function.
 
     Examples:
         >>> import torch
@@ -140,10 +157,10 @@ def attractors(
     n = check_int("n", n, at_least=2)
     horizon = check_int("horizon", horizon, at_least=SHORTEST_HORIZON)
     tol = check_tol("tol", tol, torch.float64)
-    selection = select(module, layers)
+    selection = select(module, layers, forward)
     check_input(u, selection.stacks)
     check_states(inputs, states, u, selection.stacks)
-    generator = as_generator(generator)
+    generator = selection.processes.shared(as_generator(generator))
     with selection.opened(generator):
         reached = starts_of(selection, inputs, states, n, generator)
         found = tuple(_answer(one, reached, horizon, tol) for one in questions(selection, u, reached, generator))
@@ -152,10 +169,12 @@ def attractors(
 
 def _answer(asked: Question, reached: Reached, horizon: int, tol: float) -> Attractors:
     """The attractors of a network, and of its layers."""
-    per_layer = tuple(_look_at(one, reached, horizon, tol) for one in asked.alone)
+    open_loop = reached.open_loop
+    alone = [_look_at(one, reached, horizon, tol) for one in asked.alone]
+    per_layer = tuple(replace(one, open_loop=tuple(name for name in open_loop if name == one.name)) for one in alone)
     if len(asked.alone) == 1 and asked.alone[0].layer.state_size == asked.layer.state_size:
         return replace(per_layer[0], name="", per_layer=per_layer)
-    return replace(_look_at(asked, reached, horizon, tol), name="", per_layer=per_layer)
+    return replace(_look_at(asked, reached, horizon, tol), name="", per_layer=per_layer, open_loop=open_loop)
 
 
 def _look_at(asked: Question, reached: Reached, horizon: int, tol: float) -> Attractors:
@@ -172,7 +191,9 @@ def _look_at(asked: Question, reached: Reached, horizon: int, tol: float) -> Att
         n=len(s),
         horizon=horizon,
         tol=tol,
-        trace=Trace(outcome.steps, tuple(vaa(states, tol).item() for states in outcome.states), outcome.residual),
+        trace=Trace(
+            outcome.steps, tuple(vaa(layer.observe(states), tol).item() for states in outcome.states), outcome.residual
+        ),
         trajectory=outcome.states,
         paths=_paths(layer, s, u),
         u=u,

@@ -1,6 +1,7 @@
 """`fixed_points`: where a network under a constant input stays, stable or not, and where it is slow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import torch
@@ -19,7 +20,8 @@ from multistable._measure.constants import Input, check_input
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int
 from multistable._utils.randomness import as_generator
-from multistable.dynamics import Dynamics, jacobians
+from multistable._utils.together import Group, together
+from multistable.dynamics import Dynamics, Forward, jacobians
 
 __all__ = ["fixed_points"]
 
@@ -42,7 +44,9 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> FixedPoints: ...
 
 
@@ -56,10 +60,13 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any: ...
 
 
+@together
 def fixed_points(
     module: nn.Module,
     inputs: Any = None,
@@ -69,7 +76,9 @@ def fixed_points(
     starts: int = 512,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any:
     """The fixed points of a network under a constant input: stable ones, saddles and repellers, and its slow points.
 
@@ -81,6 +90,9 @@ def fixed_points(
     finds no more than lies near there: no such search is complete. What lies on a line of fixed points is found as slow
     points of speed zero.
 
+    In a process group of `torch.distributed` every process calls `fixed_points`, as it calls `measure`; where `states`
+    are given, each works on its own.
+
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some; the fixed points are
             those of all its recurrent modules side by side.
@@ -88,10 +100,15 @@ def fixed_points(
         u: the constant input, as `attractors` takes it.
         states: states to start from instead of those that `inputs` lead to, (n, S), as `attractors` takes them.
         starts: how many states the search starts from.
-        n: how many sequences to take; fewer if `inputs` holds fewer.
+        n: how many sequences to take, in all processes together; fewer if `inputs` holds fewer.
         layers: the names of the layers whose modules to look at, as `multistable.dynamics.dynamics` lists them.
+        forward: how a batch enters the module, as in `lambda model, batch: model(batch["tokens"], batch["lengths"])`;
+            the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
+            forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws sequences, prefixes, constant inputs and noise: a `torch.Generator`, or a seed; by default a
             new one with torch's initial seed.
+        process_group: the processes of `torch.distributed` that make the call together, by default all where its
+            default group is initialised; `"alone"` for this one on its own.
 
     Returns:
         The points; a tuple of results for several inputs (K, I).
@@ -102,6 +119,7 @@ def fixed_points(
         ValueError: nothing in `module` is recurrent; `layers` names no layer; the inputs have a wrong shape, are empty,
             hold fewer than two sequences, NaN or infinity; `u` or `states` do not fit; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
+        TimeoutError: other processes of the group do not call the function.
 
     Examples:
         Two bistable units have 9 fixed points: each of them may rest in either well, or on the saddle between.
@@ -115,14 +133,14 @@ def fixed_points(
     """
     n = check_int("n", n, at_least=2)
     starts = check_int("starts", starts)
-    selection = select(module, layers)
+    selection = select(module, layers, forward)
     check_input(u, selection.stacks)
     check_states(inputs, states, u, selection.stacks)
-    generator = as_generator(generator)
+    generator = selection.processes.shared(as_generator(generator))
     with selection.opened(generator):
         reached = starts_of(selection, inputs, states, n, generator)
         asked = questions(selection, u, reached, generator)
-        found = tuple(_look_at(one, starts, generator) for one in asked)
+        found = tuple(replace(_look_at(one, starts, generator), open_loop=reached.open_loop) for one in asked)
     return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]
 
 
@@ -187,8 +205,8 @@ def _described(
     values = values.gather(1, largest_first)
     vectors = vectors.gather(2, largest_first[:, None, :].expand_as(vectors))
     unstable = (values.abs() > 2 - STABLE).sum(1)
-    order = torch.stack([unstable.double(), values.abs().amax(1)]).T if len(points) else points
-    place = sorted(range(len(points)), key=lambda k: tuple(order[k].tolist()))
+    keys = torch.stack([unstable.double(), values.abs().amax(1)]).T.tolist() if len(points) else []
+    place = sorted(range(len(points)), key=keys.__getitem__)
     residuals = moved(layer, points, u).abs()
     return FixedPoints(
         points=points[place],

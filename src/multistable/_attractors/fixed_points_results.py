@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from multistable._attractors.files import as_numpy, read, write
+from multistable._measure.results import said_of_open_loop
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,8 @@ class FixedPoints:
         speeds: the speed ½ |f(s, u) - s|² at each of those, (L,).
         u: the constant input, (I,).
         starts: from how many states they were looked for.
+        open_loop: the layers whose inputs depend on what they returned before, as a decoder's do. They are held under
+            inputs from outside all the same: what the model does with its own outputs is not in these numbers.
     """
 
     points: Tensor = field(compare=False)
@@ -44,6 +47,7 @@ class FixedPoints:
     speeds: Tensor = field(compare=False)
     u: Tensor = field(compare=False)
     starts: int
+    open_loop: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -66,7 +70,8 @@ class FixedPoints:
         kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
         return (
             f"FixedPoints({self.count} from {self.starts} starts{': ' + kinds if kinds else ''}; "
-            f"{len(self.slow_points)} slow {'point' if len(self.slow_points) == 1 else 'points'})"
+            f"{len(self.slow_points)} slow {'point' if len(self.slow_points) == 1 else 'points'}"
+            f"{said_of_open_loop(self.open_loop)})"
         )
 
     def to_dict(self, *, states: bool = False) -> dict[str, Any]:
@@ -80,6 +85,7 @@ class FixedPoints:
             "residuals": self.residuals.tolist(),
             "speeds": self.speeds.tolist(),
             "u": self.u.tolist(),
+            "open_loop": list(self.open_loop),
         }
         points = {"points": self.points.tolist(), "slow_points": self.slow_points.tolist()}
         return known | (points if states else {})

@@ -12,6 +12,7 @@ from torch import Tensor
 from multistable._attractors.files import as_numpy, read, write
 from multistable._attractors.kinds import KINDS, SAID, Kind
 from multistable._measure import Trace
+from multistable._measure.results import said_of_open_loop
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,6 +109,8 @@ class Attractors:
             states were given, their own numbers.
         prefixes: how many steps of it were taken, (n,); where states were given, 0.
         per_layer: the same for each layer and direction, driven alone; empty for a layer.
+        open_loop: the layers whose inputs depend on what they returned before, as a decoder's do. They are held under
+            inputs from outside all the same: what the model does with its own outputs is not in these numbers.
     """
 
     name: str
@@ -124,6 +127,7 @@ class Attractors:
     sequences: Tensor = field(compare=False)
     prefixes: Tensor = field(compare=False)
     per_layer: tuple["Attractors", ...] = ()
+    open_loop: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -152,7 +156,8 @@ class Attractors:
         layers = ", ".join(f"{layer.name} {layer.certified:.3f}" for layer in self.per_layer)
         return (
             f"Attractors({self.name + ': ' if self.name else ''}{self.n} states lead to {' and '.join(found)}, "
-            f"certified {self.certified:.3f}; {shares}{'; per layer: ' + layers if layers else ''})"
+            f"certified {self.certified:.3f}; {shares}{'; per layer: ' + layers if layers else ''}"
+            f"{said_of_open_loop(self.open_loop)})"
         )
 
     def to_dict(self, *, states: bool = False) -> dict[str, Any]:
@@ -173,6 +178,7 @@ class Attractors:
             "sequences": self.sequences.tolist(),
             "prefixes": self.prefixes.tolist(),
             "per_layer": [layer.to_dict(states=states) for layer in self.per_layer],
+            "open_loop": list(self.open_loop),
         }
 
     def numpy(self) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from multistable._held.arithmetic import Arithmetic, Interval
 from multistable._held.closure import Layer
 from multistable._held.steps import STEPS, Box
-from multistable._utils.checks import check_finite
+from multistable._utils.checks import check_finite, check_ordinary
 from multistable.nn._directions import Weights, directions_of
 from multistable.nn._layer import RecurrentLayer
 
@@ -27,12 +27,13 @@ def layers_of(module: nn.Module, dtype: torch.dtype | None = None) -> list[Layer
 
     Raises:
         TypeError: it is of another type, or its weights are not parameters.
-        ValueError: it is bidirectional, or its gates are soft.
+        ValueError: it is bidirectional, its gates are soft, or it is on the meta device.
     """
     if not isinstance(module, RecurrentLayer) or module.recurrence.name not in STEPS:
         raise TypeError(f"module must be a layer of multistable.nn with hard gates, got {type(module).__name__}")
     if module.bidirectional:
         raise ValueError("module must go in one direction: what comes from the end of a sequence has no next input")
+    check_ordinary("hardness of module", module.hardness)
     hardness = float(module.hardness)
     if not hardness > 0:
         raise ValueError(f"module must have hard gates, got hardness {hardness:g}: soft gates never reach their ends")

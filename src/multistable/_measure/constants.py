@@ -45,8 +45,6 @@ def check_input(u: Input, stacks: Sequence[Stack]) -> None:
             raise ValueError(f"u must have shape ({size},) or (K, {size}), got {tuple(u.shape)}")
         if not u.is_floating_point():
             raise TypeError(f"u must be a floating-point tensor, got {u.dtype}")
-        if u.is_meta:
-            raise ValueError("u must be an ordinary tensor, got a meta tensor")
         check_finite("u", u)
     elif isinstance(u, str):
         if u != "data":
@@ -92,7 +90,7 @@ def constants(
     for row in rows:
         given = []
         for part, stack in zip(row.split(sizes), stacks, strict=True):
-            like = stack.parameters()[0]
+            like = stack.zero_state(1)
             given.append(part.to(like.device, dtype or like.dtype))
             check_finite(f"u in {given[-1].dtype}", given[-1])
         found.append(Constants(given, _alone(selection, given, None)))
@@ -101,7 +99,7 @@ def constants(
 
 def draw_constant(layer: Dynamics, generator: torch.Generator) -> Tensor:
     """A constant input u ~ N(0, I) for a layer, (I,)."""
-    like = layer.parameters()[0]
+    like = layer.zero_state(1)
     drawn = torch.randn(layer.input_size, generator=generator, device=generator.device, dtype=torch.float64)
     return drawn.to(like)
 

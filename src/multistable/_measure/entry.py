@@ -1,6 +1,7 @@
 """`measure`: how many attractors data can reach in a recurrent network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import torch
@@ -12,6 +13,8 @@ from multistable._measure.score import score
 from multistable._measure.selection import select
 from multistable._utils.checks import check_int, check_positive, check_tol
 from multistable._utils.randomness import as_generator
+from multistable._utils.together import Group, together
+from multistable.dynamics import Forward
 
 __all__ = ["measure"]
 
@@ -26,7 +29,9 @@ def measure(
     tol: float = 1e-4,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Multistability: ...
 
 
@@ -40,10 +45,13 @@ def measure(
     tol: float = 1e-4,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any: ...
 
 
+@together
 def measure(
     module: nn.Module,
     inputs: Any,
@@ -53,7 +61,9 @@ def measure(
     tol: float = 1e-4,
     n: int = 100,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
+    process_group: Group = None,
 ) -> Any:
     """Measure how many attractors the data can reach.
 
@@ -66,25 +76,34 @@ def measure(
     A high VAA at a finite horizon can come from states that fade slowly: a `trace` that still falls, or a residual
     above rounding, says so.
 
+    In a process group of `torch.distributed` every process calls `measure`, with the same arguments but its own inputs.
+    The states that all have reached are measured, and each gets the same result.
+
     Args:
         module: a recurrent module of torch's or a registered type, or any model that holds some.
         inputs: sequences. For a recurrent module a tensor in the module's own layout (for a cell (T, B, I)), a list of
-            (T_i, I) tensors or a `PackedSequence`; for a model whatever its forward takes (a mapping stands for keyword
-            arguments). For either also a map-style `Dataset` of single sequences, a `DataLoader` or other iterable of
-            batches, or a function `(batch_size, generator) -> batch`. Of a tuple, such as (inputs, targets), the first
-            element is taken.
+            (T_i, I) tensors or a `PackedSequence`, of a tuple such as (inputs, targets) the first element; for a model
+            a batch: a tensor, a mapping, of which forward gets the keys that it takes, or a tuple, of which it gets as
+            many elements as it has arguments without a default. For either also a map-style `Dataset` of single
+            sequences, a `DataLoader` or other iterable of batches, or a function `(batch_size, generator) -> batch`.
+            NumPy arrays stand for tensors, and tensors are moved to the module's device.
         u: the constant input. By default one drawn from N(0, I) for each recurrent module; 0 for none; `"data"` for one
             drawn with the mean and the standard deviation of each feature that the module receives; or a tensor (I,),
             or (K, I) for several one after the other, where I counts the features of all recurrent modules in order.
             Under a given input, layers above the lowest one get none of their own when they are driven alone.
         horizon: steps under the constant input.
         tol: states closer than this count as one; no less than 16 times the resolution of the parameters' dtype.
-        n: how many sequences to take; fewer if `inputs` holds fewer.
+        n: how many sequences to take, in all processes together; fewer if `inputs` holds fewer.
         layers: the names of the layers to look at, as `multistable.dynamics.dynamics` lists them; a name stands for all
             that lies under it (`"encoder"` for `"encoder.l0"` and `"encoder.l1"`). The network is then made of the
             recurrent modules that hold them, and no other module is looked at. By default all.
+        forward: how a batch enters the module, as in `lambda model, batch: model(batch["tokens"], batch["lengths"])`;
+            the batch comes as `inputs` has it, on the model's device. By default as the signature of the module's
+            forward says. A recurrent module that is called by it is seen as a model that holds one.
         generator: draws sequences, prefixes and constant inputs: a `torch.Generator`, or a seed; by default a new one
             with torch's initial seed.
+        process_group: the processes of `torch.distributed` that make the call together, by default all where its
+            default group is initialised; `"alone"` for this one on its own.
 
     Returns:
         The measure, its `trace` and the states, in the order of the sequences; a tuple of them for several inputs.
@@ -95,6 +114,7 @@ def measure(
             hold fewer than two sequences, NaN or infinity; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
         FloatingPointError: states grow beyond what the dtype can hold.
+        TimeoutError: other processes of the group do not call the function.
 
     Examples:
         >>> import torch
@@ -107,13 +127,14 @@ def measure(
     horizon = check_int("horizon", horizon)
     n = check_int("n", n, at_least=2)
     check_positive("tol", tol)
-    selection = select(module, layers)
+    selection = select(module, layers, forward)
     check_input(u, selection.stacks)
-    generator = as_generator(generator)
+    generator = selection.processes.shared(as_generator(generator))
     with selection.opened(generator):
         tol = check_tol("tol", tol, selection.dtype)
         drawn = selection.batches(inputs, n, generator, endless=False)
         reached = selection.reach(drawn, n, generator)
         held = constants(selection, u, reached, generator)
         found = tuple(score(selection, reached.states, horizon, tol, one) for one in held)
+    found = tuple(replace(one, open_loop=reached.open_loop) for one in found)
     return found if isinstance(u, Tensor) and u.dim() == 2 else found[0]

@@ -1,5 +1,6 @@
 """What `measure` returns."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,12 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LayerMultistability", "Multistability", "Trace"]
+__all__ = ["LayerMultistability", "Multistability", "Trace", "said_of_open_loop"]
+
+
+def said_of_open_loop(layers: Sequence[str]) -> str:
+    """What a result's repr says of layers whose inputs were held though the model makes them of their outputs."""
+    return f"; inputs held from outside, though fed back: {', '.join(layers)}" if layers else ""
 
 
 @dataclass(frozen=True)
@@ -55,28 +61,37 @@ class Multistability:
     Attributes:
         vaa: VAA of the whole network at the horizon, between 1/n (all states together) and 1 (all apart).
         residual: the largest `|f(s, u) - s|` at the horizon; 0 where every state is an equilibrium to the last bit.
-        per_layer: the same for each layer and direction alone.
+        at_rest: the share of states that are at rest at the horizon: at the pace of their last step they would go less
+            than `tol` in as many steps again, or they move by rounding alone.
+        growing: whether states explode: the largest entry of any is above 10, and grows faster in the second half of
+            the horizon than in the quarter before. The cell state of an LSTM may grow at an even pace.
+        per_layer: VAA and residual of each layer and direction alone.
         trace: both on the way to the horizon.
         states: the states at the horizon, all layers side by side, (n, S).
         n: how many states were measured.
         horizon: steps under the constant input.
         tol: states closer than this count as one.
+        open_loop: the layers whose inputs depend on what they returned before, as a decoder's do. They are held under
+            inputs from outside all the same: what the model does with its own outputs is not in these numbers.
     """
 
     vaa: float
     residual: float
+    at_rest: float
+    growing: bool
     per_layer: tuple[LayerMultistability, ...]
     trace: Trace
     states: Tensor = field(compare=False)
     n: int
     horizon: int
     tol: float
+    open_loop: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{layer.name} {layer.vaa:.3f}" for layer in self.per_layer)
         return (
             f"Multistability(vaa={self.vaa:.3f} after {self.horizon:,} steps, residual={self.residual:.1e}, "
-            f"n={self.n}, per layer: {layers})"
+            f"n={self.n}, per layer: {layers}{said_of_open_loop(self.open_loop)})"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,11 +99,14 @@ class Multistability:
         return {
             "vaa": self.vaa,
             "residual": self.residual,
+            "at_rest": self.at_rest,
+            "growing": self.growing,
             "per_layer": [asdict(layer) for layer in self.per_layer],
             "trace": asdict(self.trace),
             "n": self.n,
             "horizon": self.horizon,
             "tol": self.tol,
+            "open_loop": list(self.open_loop),
         }
 
     def plot(self) -> "Figure":

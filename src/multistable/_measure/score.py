@@ -1,7 +1,7 @@
 """States held under constant inputs, and scored."""
 
-import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from multistable.dynamics import CHUNK, Dynamics, states_at
 from multistable.functional import vaa
 
 __all__ = ["score"]
+
+_ROUNDING = 4  # resolutions of a state's length by which rounding alone may move it
+_LARGE, _FASTER = 10.0, 1.2  # an entry of a state that grows; its pace, as a multiple of what it was before
 
 
 @torch.no_grad()
@@ -40,24 +43,26 @@ def score(selection: Selection, reached: Sequence[Tensor], horizon: int, tol: fl
                 continue
             if part in stack.layers[0]:
                 # Alone under the same constant input, the lowest layer does what it does in the stack.
-                alone = [(stack.split(state)[k], stack.split(moved)[k]) for state, moved in walk]
+                alone = [_seen(part, stack.split(at.state)[k], stack.split(at.moved)[k]) for at in walk]
             else:
                 alone = _walk(part, stack.split(start)[k], held.alone[part], horizons)
             trace = _trace(part.name, horizons, alone, tol)
             layers.append(LayerMultistability(part.name, trace.vaa[-1], trace.residual[-1], trace))
     whole = [
-        (torch.cat([state for state, _ in at_horizon], -1), torch.cat([moved for _, moved in at_horizon], -1))
+        _At(*(torch.cat(side_by_side, -1) for side_by_side in zip(*at_horizon, strict=True)))
         for at_horizon in zip(*walks, strict=True)
     ]
     trace = _trace("the network", horizons, whole, tol)
-    states, _ = whole[-1]
+    last = whole[-1]
     return Multistability(
         vaa=trace.vaa[-1],
         residual=trace.residual[-1],
+        at_rest=_at_rest(last.state, last.moved, tol / horizon).float().mean().item(),
+        growing=_growing(horizons, torch.stack([at.state.abs().max() for at in whole]).tolist()),
         per_layer=tuple(layers),
         trace=trace,
-        states=states,
-        n=len(states),
+        states=last.state,
+        n=len(last.state),
         horizon=horizon,
         tol=tol,
     )
@@ -71,14 +76,47 @@ def _log_spaced(horizon: int) -> list[int]:
     return [step for step in spaced if step < horizon] + [horizon]
 
 
-def _walk(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[tuple[Tensor, Tensor]]:
-    """At each horizon the states, and by how much the next step moves them."""
-    return [(state, layer.hold(state, u, 1) - state) for state in states_at(layer, s, u, horizons)]
+class _At(NamedTuple):
+    """At a horizon the states, by how much the next step moves them, and what of them is observed."""
+
+    state: Tensor
+    moved: Tensor
+    observed: Tensor
 
 
-def _trace(name: str, horizons: list[int], walk: list[tuple[Tensor, Tensor]], tol: float) -> Trace:
-    residuals = tuple(moved.norm(dim=1).max().item() for _, moved in walk)
-    for step, (state, _), residual in zip(horizons, walk, residuals, strict=True):
-        if not (torch.isfinite(state).all() and math.isfinite(residual)):
+def _seen(layer: Dynamics, state: Tensor, moved: Tensor) -> _At:
+    return _At(state, moved, layer.observe(state))
+
+
+def _walk(layer: Dynamics, s: Tensor, u: Tensor, horizons: list[int]) -> list[_At]:
+    return [_seen(layer, state, layer.hold(state, u, 1) - state) for state in states_at(layer, s, u, horizons)]
+
+
+def _trace(name: str, horizons: list[int], walk: list[_At], tol: float) -> Trace:
+    residuals = torch.stack([at.moved.norm(dim=1).max() for at in walk])
+    finite = torch.stack([torch.isfinite(at.state).all() for at in walk]) & residuals.isfinite()
+    for step, is_finite in zip(horizons, finite.tolist(), strict=True):
+        if not is_finite:
             raise FloatingPointError(f"states of {name} are no longer finite after {step} steps under a constant input")
-    return Trace(tuple(horizons), tuple(vaa(state, tol).item() for state, _ in walk), residuals)
+    scores = torch.stack([vaa(at.observed, tol) for at in walk])
+    return Trace(tuple(horizons), tuple(scores.tolist()), tuple(residuals.tolist()))
+
+
+def _at_rest(states: Tensor, moved: Tensor, pace: float) -> Tensor:
+    """Which states move by no more than `pace` in a step, or by rounding alone, (n, S) -> (n,)."""
+    rounding = _ROUNDING * torch.finfo(states.dtype).eps * states.norm(dim=1)
+    resting: Tensor = moved.norm(dim=1) <= rounding.clamp(min=pace)
+    return resting
+
+
+def _growing(horizons: list[int], sizes: list[float]) -> bool:
+    """Whether sizes are large, and grow faster from half of the last horizon on than from a quarter to its half."""
+    size_at = dict(zip(horizons, sizes, strict=True))
+    last = horizons[-1]
+    half = max((step for step in horizons if step <= last / 2), default=0)
+    quarter = max((step for step in horizons if step <= half / 2), default=0)
+    if quarter == 0 or size_at[last] <= _LARGE:
+        return False
+    earlier = (size_at[half] - size_at[quarter]) / (half - quarter)
+    later = (size_at[last] - size_at[half]) / (last - half)
+    return later > 0 and later >= _FASTER * earlier

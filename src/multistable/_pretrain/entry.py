@@ -19,7 +19,7 @@ from multistable._utils.choices import check_choice
 from multistable._utils.progress import progress_bar
 from multistable._utils.randomness import as_generator
 from multistable._utils.restore import kept_on_failure
-from multistable.dynamics import Sequences
+from multistable.dynamics import Forward, Sequences
 
 __all__ = ["pretrain"]
 
@@ -36,6 +36,7 @@ def pretrain(
     lr: float = 3e-3,
     batch_size: int = 32,
     layers: Sequence[str] | None = None,
+    forward: Forward | None = None,
     generator: torch.Generator | int | None = None,
     progress: bool = False,
 ) -> PretrainResult:
@@ -51,6 +52,8 @@ def pretrain(
       Sperduti 2014, "Pre-training of recurrent neural networks via linear autoencoders"; Carta, Sperduti and Bacciu
       2020, arXiv:2011.02886). Of all prefixes, minus the mean, the principal components of the layer's size are taken:
       h_t = A (x_t - mean) + B h_{t-1} is the projection on them, exactly where nothing is left out.
+
+    In a process group of torch's each process works on its own: pretrain in one, and broadcast the weights.
 
     The first two descend the mean squared error with Adam, gradients cut to norm 1; what is said is read from the
     outputs of each recurrent module by a linear map, which is trained along and dropped.
@@ -77,6 +80,7 @@ def pretrain(
         batch_size: sequences in a step.
         layers: the names of the layers to change, as `multistable.dynamics.dynamics` lists them; a name stands for all
             that lies under it. By default all layers but the second part of each `DoubleLayer`.
+        forward: how a batch enters the module, as `measure` takes it.
         generator: draws all that is random: a `torch.Generator`, or a seed; by default a new one with torch's initial
             seed.
         progress: whether to show a progress bar of the steps; needs the extra `progress`.
@@ -110,7 +114,7 @@ def pretrain(
     check_choice("objective", objective, get_args(Objective))
     steps, batch_size = check_int("steps", steps), check_int("batch_size", batch_size)
     lr = check_positive("lr", lr)
-    selection = select_to_change(module, layers, "pretrain")
+    selection = select_to_change(module, layers, "pretrain", forward)
     _check_directions(selection)
     if objective == "linear_autoencoder":
         for layer in selection.layers:
@@ -121,9 +125,7 @@ def pretrain(
 
     with selection.opened(generator), kept_on_failure(parameters):
         drawn = selection.batches(inputs, batch_size, generator, endless=True)
-        measured = probe(
-            selection, inputs, drawn, batch_size=batch_size, horizon=_HORIZON, tol=_TOL, generator=generator
-        )
+        measured = probe(selection, inputs, drawn, horizon=_HORIZON, tol=_TOL, generator=generator)
         before = measured()
         start = time.perf_counter()
         if objective == "linear_autoencoder":

@@ -54,8 +54,15 @@ def check_probability(name: str, value: float) -> float:
     return float(value)
 
 
+def check_ordinary(name: str, values: Tensor) -> None:
+    """Raise if `values` lies on the meta device, where tensors hold no numbers."""
+    if values.is_meta:
+        raise ValueError(f"{name} must be an ordinary tensor, got a meta tensor")
+
+
 def check_finite(name: str, values: Tensor) -> None:
-    """Raise if `values` holds NaN or infinity."""
+    """Raise if `values` holds NaN or infinity, or nothing at all."""
+    check_ordinary(name, values)
     finite = torch.isfinite(values)
     if not finite.all():
         bad = values.numel() - int(finite.sum())

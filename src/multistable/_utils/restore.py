@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from multistable._utils.randomness import forked_rng
 
-__all__ = ["kept_on_failure", "undisturbed"]
+__all__ = ["attributes_kept", "kept_on_failure", "undisturbed"]
 
 
 @contextmanager
@@ -30,6 +30,25 @@ def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
         with torch.no_grad():
             for buffer, value in buffers.items():
                 buffer.copy_(value)
+
+
+@contextmanager
+def attributes_kept(model: nn.Module) -> Iterator[None]:
+    """Put back what foreign code sets on a model's modules, such as a state that it keeps from batch to batch.
+
+    Attributes and buffers are the same objects as before, and lists have the same items; what is changed within other
+    objects stays.
+    """
+    kept = [(own, dict(own)) for module in model.modules() for own in (module._buffers, vars(module))]
+    lists = [(value, list(value)) for _, values in kept for value in values.values() if type(value) is list]
+    try:
+        yield
+    finally:
+        for attributes, values in kept:
+            attributes.clear()
+            attributes.update(values)
+        for value, items in lists:
+            value[:] = items
 
 
 @contextmanager

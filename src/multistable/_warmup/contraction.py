@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from multistable._utils.share import Share
 from multistable.dynamics import Dynamics
 
 __all__ = ["excess_growth", "growth_rate"]
@@ -15,7 +16,9 @@ _STEPS = 20  # over which its growth is seen
 _WANTED = math.log(0.9)  # per step, at most
 
 
-def growth_rate(layer: Dynamics, s: Tensor, u: Tensor, generator: torch.Generator) -> Tensor:
+def growth_rate(
+    layer: Dynamics, s: Tensor, u: Tensor, generator: torch.Generator, share: Share | None = None
+) -> Tensor:
     """The logarithm of the factor by which a small displacement grows in a step, under a constant input.
 
     A random displacement of each state turns, in 30 steps without gradient, to the direction that shrinks least. Its
@@ -26,13 +29,17 @@ def growth_rate(layer: Dynamics, s: Tensor, u: Tensor, generator: torch.Generato
         s: the states, (B, S).
         u: the constant input, (I,).
         generator: draws the displacements.
+        share: which of all states these are, where displacements are drawn for more.
 
     Returns:
         One for each state, (B,).
     """
     s = s.detach()
-    drawn = torch.randn(s.shape, generator=generator, device=generator.device, dtype=torch.float64)
-    displacement = drawn.to(s)
+    shape = s.shape if share is None else (share.total, s.shape[1])
+    drawn = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64)
+    displacement = drawn.to(s) if share is None else drawn.to(s)[share.places.to(s.device)]
+    if len(s) == 0:
+        return s.new_zeros(0)
     with torch.no_grad():
         for _ in range(_TURNS):
             displacement = displacement * (_length(s) / _norm(displacement))

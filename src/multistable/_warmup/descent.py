@@ -1,7 +1,9 @@
 """The steps of a warmup."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -30,7 +32,11 @@ class StepRecord:
 
 @dataclass
 class Descent:
-    """Gradient descent on the mean over layers of (VAA* - target)^2, and of the excess growth if `contract`."""
+    """Gradient descent on the mean over layers of (VAA* - target)^2, and of the excess growth if `contract`.
+
+    Several processes take VAA* over the states of all of them. Each has the gradient by its own states, and the sum of
+    these is the gradient by all.
+    """
 
     selection: Selection
     target: float
@@ -48,7 +54,7 @@ class Descent:
         parameters: Sequence[nn.Parameter],
         optimizer: torch.optim.Optimizer,
     ) -> StepRecord:
-        """Take a step on a batch, with constant inputs held for `horizon` steps.
+        """Take a step on a batch of all processes, with constant inputs held for `horizon` steps.
 
         Raises:
             ValueError: no parameter has any influence on the states.
@@ -56,57 +62,71 @@ class Descent:
         """
         # States that coincide after one step may have seen the same inputs: the next batch is run to the end.
         max_prefix = None if self.collapsed_in_a_row else self.max_prefix
-        reached = reach(self.selection.stacks, sequences, self.batch_size, max_prefix, self.generator).states
+        stacks, processes = self.selection.stacks, self.selection.processes
+        reached = reach(stacks, sequences, self.batch_size, max_prefix, self.generator, processes)
         starts = {
-            part: start
-            for stack, states in zip(self.selection.stacks, reached, strict=True)
+            part: (start, share)
+            for stack, states, share in zip(stacks, reached.states, reached.shares, strict=True)
             for part, start in zip(stack.parts, stack.split(states), strict=True)
         }
         held, rates = [], []
         for layer in self.selection.layers:
+            start, share = starts[layer]
             u = draw_constant(layer, self.generator)
-            held.append(_hold_apart(layer, starts[layer], u, horizon, self.tol))
+            held.append(_hold_apart(layer, start, u, horizon, self.tol, partial(processes.gathered, share=share)))
             if self.contract:
-                rates.append(growth_rate(layer, held[-1].states, u, self.generator))
+                rate = growth_rate(layer, held[-1].states, u, self.generator, share)
+                rates.append(processes.gathered(rate, share))
         losses = [(one.vaa_star - self.target) ** 2 for one in held] + [excess_growth(rate) for rate in rates]
         loss = torch.stack(losses).sum() / len(self.selection.layers)
-        if not loss.requires_grad:
+        gradients: Sequence[Tensor]
+        if loss.requires_grad:
+            gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        elif any(len(start) > 0 for start, _ in starts.values()):
             raise ValueError("the states of a layer to warm up must depend on a parameter that requires a gradient")
-        gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
-        norm = torch.nn.utils.get_total_norm(gradients).item()
-        if not (torch.isfinite(loss) and norm < float("inf")):
-            raise FloatingPointError(
-                f"loss and gradient must be finite, got loss {loss.item()} and gradient norm {norm}"
-            )
+        else:  # all of the batch is in other processes
+            gradients = [torch.zeros_like(parameter) for parameter in parameters]
+        gradients = processes.summed(gradients)
+        value, norm = torch.stack([loss.detach(), torch.nn.utils.get_total_norm(gradients)]).tolist()
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise FloatingPointError(f"loss and gradient must be finite, got loss {value} and gradient norm {norm}")
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         optimizer.step()
         self.collapsed_in_a_row = 0 if norm > 0 else self.collapsed_in_a_row + 1
         return StepRecord(
-            vaa_star=tuple(one.vaa_star.item() for one in held),
+            vaa_star=tuple(torch.stack([one.vaa_star.detach() for one in held]).tolist()),
             horizon=tuple(one.steps for one in held),
-            loss=loss.item(),
+            loss=value,
             grad_norm=norm,
             growth=tuple(rate.detach().exp().mean().item() for rate in rates),
         )
 
 
 class _Held(NamedTuple):
-    """VAA* after `steps` steps under a constant input, and the states then."""
+    """VAA* of the states of all processes after `steps` steps under a constant input, and this one's states then."""
 
     vaa_star: Tensor
     states: Tensor
     steps: int
 
 
-def _hold_apart(layer: Dynamics, s: Tensor, u: Tensor, steps: int, tol: float) -> _Held:
-    """Hold the input for `steps` steps, halved again and again while all states coincide."""
+def _hold_apart(
+    layer: Dynamics,
+    s: Tensor,
+    u: Tensor,
+    steps: int,
+    tol: float,
+    gather: Callable[[Tensor], Tensor] = lambda states: states,
+) -> _Held:
+    """Hold the input for `steps` steps, halved again and again while all states that `gather` finds coincide."""
     while True:
-        states = layer.hold(s, u, steps)
+        states = layer.hold(s, u, steps) if len(s) > 0 else s
         if not torch.isfinite(states).all():
             raise FloatingPointError(f"states of {layer.name!r} are no longer finite after {steps} steps")
-        value = vaa_star(states, tol)
-        coincide = value.item() * len(s) < 1 + 1e-5
+        everywhere = gather(states)
+        value = vaa_star(layer.observe(everywhere), tol)
+        coincide = value.item() * len(everywhere) < 1 + 1e-5
         if steps == 1 or not coincide:
             return _Held(value, states, steps)
         steps //= 2

@@ -8,9 +8,30 @@ from multistable._measure import Multistability
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Status", "WarmupHistory", "WarmupResult"]
+__all__ = ["Status", "WarmupHistory", "WarmupResult", "WarmupStep"]
 
-Status = Literal["reached", "below target", "collapsed"]
+Status = Literal["reached", "slow", "diverged", "below target", "collapsed"]
+
+
+@dataclass(frozen=True)
+class WarmupStep:
+    """What one step of a warmup saw; what a `callback` is given.
+
+    Attributes:
+        step: the number of the step, from 1.
+        layers: the names of the layers warmed up.
+        vaa_star: VAA* of each.
+        horizon: steps that each was held under its constant input.
+        loss: the mean over the layers of what is descended.
+        grad_norm: norm of the gradient of all parameters.
+    """
+
+    step: int
+    layers: tuple[str, ...]
+    vaa_star: tuple[float, ...]
+    horizon: tuple[int, ...]
+    loss: float
+    grad_norm: float
 
 
 @dataclass(frozen=True)
@@ -42,9 +63,12 @@ class WarmupResult:
 
     Attributes:
         status: `"reached"` where VAA after, and VAA* of each layer averaged over the last ten steps, are nine tenths
-            of the target or more; `"collapsed"` where those steps had no gradient; otherwise `"below target"`.
+            of the target or more, and a tenth of the states or more are at rest; `"slow"` where fewer are;
+            `"diverged"` where states explode; `"collapsed"` where the last ten steps had no
+            gradient; otherwise `"below target"`.
         message: the status in a sentence.
-        before: the measure before, at ten times the warmup's horizon, of the recurrent modules that are warmed up.
+        before: the measure before, of 32 states at ten times the warmup's horizon, of the recurrent modules that are
+            warmed up.
         after: the measure after, from the same sequences and under the same constant inputs.
         history: what each step saw.
         seconds: wall time of the steps, the two measures left out.

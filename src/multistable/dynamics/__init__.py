@@ -13,11 +13,14 @@ Examples:
     torch.Size([4, 8])
 """
 
+from multistable.dynamics._device import CHUNK
+from multistable.dynamics._model_call import Forward
 from multistable.dynamics._record import record
 from multistable.dynamics.adapter import Adapter
-from multistable.dynamics.base import CHUNK, Dynamics
+from multistable.dynamics.base import Dynamics
 from multistable.dynamics.calls import Sequences
 from multistable.dynamics.jacobian import jacobians
+from multistable.dynamics.precision import as_complex, as_real
 from multistable.dynamics.product import Product
 from multistable.dynamics.registry import adapter_of, dynamics, recurrent_modules, register, stacks
 from multistable.dynamics.stack import Stack
@@ -27,10 +30,13 @@ __all__ = [
     "CHUNK",
     "Adapter",
     "Dynamics",
+    "Forward",
     "Product",
     "Sequences",
     "Stack",
     "adapter_of",
+    "as_complex",
+    "as_real",
     "dynamics",
     "jacobians",
     "record",

@@ -1,7 +1,6 @@
 """`Dynamics` of one layer and direction: what torch's layers and ours have in common."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from torch import nn
 
@@ -39,4 +38,4 @@ class DirectionDynamics(Dynamics):
         return self._direction.weights()
 
     def parameters(self) -> Sequence[nn.Parameter]:
-        return cast("list[nn.Parameter]", self.weights().flat())
+        return self._direction.parameters()

@@ -2,21 +2,34 @@
 
 import inspect
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
-from multistable._utils.restore import undisturbed
+from multistable._utils.names import type_name
+from multistable._utils.restore import attributes_kept, undisturbed
+from multistable.dynamics._listen import listening
+from multistable.dynamics._model_call import Forward, enter
 from multistable.dynamics.calls import Sequences, merge
 from multistable.dynamics.stack import Stack
 
 __all__ = ["record"]
 
 
-def record(model: nn.Module, stacks: Sequence[Stack], batch: Any, generator: torch.Generator) -> list[Sequences]:
+def record(
+    model: nn.Module,
+    stacks: Sequence[Stack],
+    batch: Any,
+    generator: torch.Generator,
+    forward: Forward | None = None,
+    *,
+    look_for_feedback: bool = False,
+) -> list[Sequences]:
     """Run `model` on `batch` and return what each of its recurrent modules received.
 
     The model runs in evaluation mode without gradient; its training mode, buffers and hooks and the global random state
@@ -25,53 +38,115 @@ def record(model: nn.Module, stacks: Sequence[Stack], batch: Any, generator: tor
     Args:
         model: the model.
         stacks: the recurrent modules in it to record.
-        batch: a mapping is passed on as keyword arguments, anything else as the only argument.
+        batch: what the model is given, in a form that its signature can be matched with; for `forward`, anything.
         generator: seeds what the model draws at random, so that it draws the same for equal generators.
+        forward: how a batch enters the model, (model, batch); by default as the signature of its forward says.
+        look_for_feedback: whether to run the model again, once for each module that is called more than once, with
+            noise on what that module returns, to see whether its later inputs depend on it.
 
     Returns:
         For each recurrent module its sequences.
 
     Raises:
         RuntimeError: the forward pass never reached one of the modules.
+        TypeError: the model can't be called on such a batch.
     """
+    before = generator.get_state()
     recorders = [_Recorder(stack) for stack in stacks]
+    _run(model, recorders, batch, generator, forward)
+    for stack, recorder in zip(stacks, recorders, strict=True):
+        if not recorder.chains:
+            kind = type_name(type(stack.module))
+            raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({kind})")
+    found = [recorder.sequences() for recorder in recorders]
+    if not look_for_feedback:
+        return found
+
+    def again() -> torch.Generator:
+        return torch.Generator(generator.device).set_state(before)
+
+    return [
+        replace(one, fed_back=_is_fed_back(model, recorder, batch, again(), forward))
+        for one, recorder in zip(found, recorders, strict=True)
+    ]
+
+
+def _run(
+    model: nn.Module,
+    recorders: Sequence["_Recorder"],
+    batch: Any,
+    generator: torch.Generator,
+    forward: Forward | None,
+) -> None:
     with ExitStack() as context:
         context.enter_context(torch.no_grad())
         context.enter_context(undisturbed(model, generator))
         for recorder in recorders:
-            hook = recorder.stack.module.register_forward_hook(recorder, with_kwargs=True)
-            context.callback(hook.remove)
-        model(**batch) if isinstance(batch, Mapping) else model(batch)
-    for stack, recorder in zip(stacks, recorders, strict=True):
-        if not recorder.chains:
-            kind = type(stack.module).__name__
-            raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({kind})")
-    return [recorder.sequences() for recorder in recorders]
+            module, direct = recorder.stack.module, recorder.stack.adapter.direct
+            context.enter_context(listening(module, recorder, direct=direct))
+        try:
+            enter(model, batch, forward)
+        except _Misread as misread:
+            raise misread.error from None
+
+
+def _is_fed_back(
+    model: nn.Module, recorder: "_Recorder", batch: Any, generator: torch.Generator, forward: Forward | None
+) -> bool:
+    """Whether a module's inputs change in the same run of the model when noise is added to all that it returns."""
+    if len(recorder.calls) == 1:
+        return False
+    noise = torch.Generator(generator.device).manual_seed(0)
+    disturbed = _Recorder(recorder.stack, noise)
+    try:
+        with attributes_kept(model):
+            _run(model, [disturbed], batch, generator, forward)
+    except Exception:  # what a model does on noise is no reason not to measure it
+        return False
+    return any(
+        one.inputs.shape != other.inputs.shape or not torch.equal(one.inputs, other.inputs)
+        for one, other in zip(recorder.calls, disturbed.calls, strict=False)
+    )
+
+
+class _Misread(BaseException):
+    """An error of ours in a hook: no model is to catch it, nor is it the model's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 _Tagged = list[tuple[Tensor, int]]
 
 
 class _Recorder:
-    """A forward hook that keeps a module's calls, those of one sequence chained."""
+    """A forward hook that keeps a module's calls, those of one sequence chained, and may add noise to its outputs."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, noise: torch.Generator | None = None) -> None:
         self.stack = stack
+        self.noise = noise
         self.signature = inspect.signature(stack.module.forward)
         self.inputs_name, *others = self.signature.parameters
         self.state_name = stack.adapter.state_name or next(iter(others), None)
+        self.arguments = stack.adapter.arguments or self._by_name
         # A reverse direction's state belongs to the sequence's beginning: nothing goes on from it.
         self.can_go_on = not any(part.reverse for part in stack.parts)
+        self.calls: list[Sequences] = []
         self.chains: list[list[Sequences]] = []
         # The latest chains, each with what may be its state: enough for a few sequences that take turns.
         self.open: deque[tuple[list[Sequences], list[_Tagged]]] = deque(maxlen=8)
 
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        arguments = self.signature.bind(*args, **kwargs).arguments
-        inputs = args[0] if args else arguments.get(self.inputs_name)
-        state = arguments.get(self.state_name or "")
-        # The model may go on to write into the tensors that it passes.
-        call = self.stack.read(inputs, state).clone()
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        try:
+            inputs, state = self.arguments(module, *args, **kwargs)
+            # The model may go on to write into the tensors that it passes.
+            call = self.stack.read(inputs, state).clone()
+        except (TypeError, ValueError) as error:
+            raise _Misread(error) from error
+        self.calls.append(call)
+        if self.noise is not None:
+            return _disturbed(output, self.noise)
         # Cells return the state alone, layers return it behind their outputs.
         returned = [_tagged(output), _tagged(output[-1] if isinstance(output, tuple) else None)]
         chain = self._chain_before(_tagged(state))
@@ -80,6 +155,11 @@ class _Recorder:
             self.chains.append(chain)
         chain.append(call)
         self.open.append((chain, returned))
+        return None
+
+    def _by_name(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        arguments = self.signature.bind(*args, **kwargs).arguments
+        return args[0] if args else arguments.get(self.inputs_name), arguments.get(self.state_name or "")
 
     def _chain_before(self, given: _Tagged) -> list[Sequences] | None:
         """The chain that goes on from the state `given`, taken out of those that are open."""
@@ -118,6 +198,18 @@ def _join(chain: list[Sequences]) -> Sequences:
     inputs = torch.cat([call.inputs for call in chain])
     lengths = chain[-1].lengths + sum(len(call.inputs) for call in chain[:-1])
     return Sequences(inputs, lengths, chain[0].state)
+
+
+def _disturbed(value: Any, noise: torch.Generator) -> Any:
+    """The same with noise on each tensor, larger than what is there."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        drawn = torch.randn(value.shape, generator=noise, device=noise.device, dtype=torch.float64).to(value)
+        return value + (1 + value.abs().max()) * drawn
+    if isinstance(value, PackedSequence):
+        return value._replace(data=_disturbed(value.data, noise))
+    if type(value) in (tuple, list):
+        return type(value)(_disturbed(one, noise) for one in value)
+    return value
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

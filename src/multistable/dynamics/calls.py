@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from multistable._utils.names import type_name
 from multistable.nn import DoubleLayer
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "read_cell_call",
     "read_double_call",
     "read_layer_call",
+    "without_autocast",
 ]
 
 
@@ -30,12 +32,16 @@ class Sequences:
         lengths: the sequences' lengths, (B,), on the CPU.
         state: the flat state the module started from, (B, S); None for zeros.
         numbers: the places of the sequences among those that they were chosen from, (B,); None where all were taken.
+        places: their places in the batch of all processes, (B,), -1 for what is in none; None where it is not known.
+        fed_back: whether the module's inputs are known to depend on what it returned before.
     """
 
     inputs: Tensor
     lengths: Tensor
     state: Tensor | None = None
     numbers: Tensor | None = None
+    places: Tensor | None = None
+    fed_back: bool = False
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -150,6 +156,22 @@ def _as_tuple(state: Any) -> tuple[Tensor, ...]:
     return (state,) if isinstance(state, Tensor) else tuple(state)
 
 
+def without_autocast(module: nn.Module, value: Any) -> Any:
+    """The tensors in `value` in the dtype of the module's parameters, where autocast may have changed it.
+
+    Args:
+        module: the module that received them.
+        value: a tensor, a `PackedSequence`, or tuples and lists of tensors; anything else is left alone.
+    """
+    if isinstance(value, PackedSequence):
+        return value._replace(data=without_autocast(module, value.data))
+    if type(value) in (tuple, list):
+        return type(value)(without_autocast(module, one) for one in value)
+    if isinstance(value, Tensor) and value.is_floating_point() and torch.is_autocast_enabled(value.device.type):
+        return value.to(next(module.parameters(), value).dtype.to_real())
+    return value
+
+
 def full_lengths(inputs: Tensor) -> Tensor:
     """The lengths (B,) of sequences (T, B, I) without padding."""
     return torch.full((inputs.shape[1],), len(inputs), device="cpu")
@@ -157,9 +179,9 @@ def full_lengths(inputs: Tensor) -> Tensor:
 
 def check_inputs(module: nn.Module, inputs: Any, ranks: tuple[int, ...], input_size: int) -> None:
     """Raise unless `inputs` is a tensor that `module` can read: one of `ranks`, `input_size` features, not empty."""
-    kind = type(module).__name__
+    kind = type_name(type(module))
     if not isinstance(inputs, Tensor):
-        raise TypeError(f"inputs of {kind} must be a tensor or a PackedSequence, got {type(inputs).__name__}")
+        raise TypeError(f"inputs of {kind} must be a tensor or a PackedSequence, got {type_name(type(inputs))}")
     if inputs.layout != torch.strided:
         raise TypeError(f"inputs of {kind} must be a dense tensor, got layout {inputs.layout}")
     if inputs.dim() not in ranks:
@@ -171,6 +193,7 @@ def check_inputs(module: nn.Module, inputs: Any, ranks: tuple[int, ...], input_s
         raise ValueError(
             f"inputs of {kind} must hold at least one sequence of at least one step, got shape {tuple(inputs.shape)}"
         )
-    dtype = next(module.parameters()).dtype
+    first = next(module.parameters(), None)
+    dtype = inputs.dtype if first is None else first.dtype.to_real()
     if inputs.dtype != dtype:
         raise TypeError(f"inputs of {kind} must have its parameters' dtype {dtype}, got {inputs.dtype}")

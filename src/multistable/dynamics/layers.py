@@ -1,18 +1,19 @@
 """`Dynamics` of the layers in `multistable.nn`, on their own recurrences."""
 
+import torch
 from torch import Tensor
 
 from multistable.dynamics._of_direction import DirectionDynamics
 from multistable.nn._directions import Weights
-from multistable.nn._layer import RecurrentLayer
+from multistable.nn._module import RecurrentModule
 
 __all__ = ["LayerDynamics"]
 
 
 class LayerDynamics(DirectionDynamics):
-    """One layer and direction of `GRU`, `LSTM`, `MGU`, `BRC` or `NBRC`. The state of an LSTM is h and c."""
+    """One layer and direction of a layer of `multistable.nn`, or a cell. The state of an LSTM is h and c."""
 
-    module: RecurrentLayer
+    module: RecurrentModule
 
     def __repr__(self) -> str:
         kind = type(self.module).__name__
@@ -29,9 +30,13 @@ class LayerDynamics(DirectionDynamics):
         return self.module.recurrence(inputs, s, *self._given(), None, self.module.hardness)
 
     def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
-        zero = self.zero_state(int(batch_sizes[0]))
-        outputs, _ = self.module.recurrence(rows, zero, *self._given(), batch_sizes, self.module.hardness)
-        return outputs
+        return self.run_packed(rows, batch_sizes, self.zero_state(int(batch_sizes[0])))[0]
+
+    def packs(self, device: torch.device) -> bool:
+        return True
+
+    def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        return self.module.recurrence(rows, s, *self._given(), batch_sizes, self.module.hardness)
 
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         # W_ih u + b is the same at every step: it is computed once and enters as the bias, beside an input of zero.
@@ -39,6 +44,13 @@ class LayerDynamics(DirectionDynamics):
         drive = recurrence.drive(u, weight_ih, bias)
         nothing, no_weight = u.new_zeros(steps, len(s), 1), drive.new_zeros(len(weight_ih), 1)
         return recurrence(nothing, s, no_weight, weight_hh, drive, None, self.module.hardness)
+
+    def hold(self, s: Tensor, u: Tensor, steps: int) -> Tensor:
+        recurrence, (weight_ih, weight_hh, bias) = self.module.recurrence, self._given()
+        if torch.is_grad_enabled() or recurrence.path(weight_hh).startswith("plain"):
+            return super().hold(s, u, steps)
+        drive = recurrence.drive(u, weight_ih, bias)
+        return recurrence.hold(drive, s, weight_hh, steps, self.module.hardness)
 
     def _given(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """The weights as the recurrence takes them."""

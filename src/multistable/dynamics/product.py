@@ -34,6 +34,10 @@ class Product(Dynamics):
         states = s.split([factor.state_size for factor in self.factors], -1)
         return torch.cat([factor.output(state) for factor, state in zip(self.factors, states, strict=True)], -1)
 
+    def observe(self, s: Tensor) -> Tensor:
+        states = s.split([factor.state_size for factor in self.factors], -1)
+        return torch.cat([factor.observe(state) for factor, state in zip(self.factors, states, strict=True)], -1)
+
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         return torch.cat([factor.step(*own) for factor, *own in self._own(s, u)], -1)
 
@@ -44,6 +48,9 @@ class Product(Dynamics):
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
         scans = [factor.scan_constant(own_u, steps, own) for factor, own, own_u in self._own(s, u)]
         return torch.cat([outputs for outputs, _ in scans], -1), torch.cat([last for _, last in scans], -1)
+
+    def hold(self, s: Tensor, u: Tensor, steps: int) -> Tensor:
+        return torch.cat([factor.hold(own, own_u, steps) for factor, own, own_u in self._own(s, u)], -1)
 
     def _own(self, s: Tensor, u: Tensor) -> list[tuple[Dynamics, Tensor, Tensor]]:
         """Each factor with its parts of the state and the input."""

@@ -1,15 +1,18 @@
 """`Stack`: the recurrent layers of one module as one map."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from multistable._utils.names import type_name
+from multistable.dynamics._column import column_of
+from multistable.dynamics._device import few_calls_pay
 from multistable.dynamics.adapter import Adapter
 from multistable.dynamics.base import Dynamics, check_lengths
-from multistable.dynamics.calls import Sequences
+from multistable.dynamics.calls import Sequences, without_autocast
+from multistable.dynamics.precision import doubled, in_double
 
 __all__ = ["Stack"]
 
@@ -39,6 +42,7 @@ class Stack(Dynamics):
         self.adapter = adapter
         self.layers = tuple(tuple(parts) for parts in adapter.layers(module, name))
         self.parts = tuple(part for parts in self.layers for part in parts)
+        self._column = column_of(self.layers)
         super().__init__(
             name,
             input_size=self.parts[0].input_size,
@@ -51,11 +55,23 @@ class Stack(Dynamics):
 
     def read(self, inputs: Any, state: Any = None) -> Sequences:
         """What a call of the module receives, given its first two arguments."""
-        return self.adapter.read(self.module, inputs, state)
+        return self.adapter.read(self.module, *(without_autocast(self.module, one) for one in (inputs, state)))
 
     def in_float64(self) -> "Stack":
-        """The same of a copy of the module in double precision, whose parameters are not the module's own."""
-        return Stack(self.name, copy.deepcopy(self.module).double(), self.adapter)
+        """The same of a copy of the module in double precision, whose parameters are not the module's own.
+
+        Raises:
+            TypeError: a parameter is not copied with the module.
+        """
+        copied = Stack(self.name, in_double(self.module), self.adapter)
+        for own, other in zip(self.parameters(), copied.parameters(), strict=True):
+            if own is other:
+                raise TypeError(
+                    f"parameters of {self.name or type_name(type(self.module))!r} must be copied with the module, got "
+                    "one that is not: keep what holds it in an attribute, such as a list"
+                )
+            other.data = doubled(other.data)  # of one that lives elsewhere
+        return copied
 
     def split(self, s: Tensor) -> tuple[Tensor, ...]:
         """The states of the parts, (B, S) -> one (B, S_k) for each."""
@@ -65,6 +81,9 @@ class Stack(Dynamics):
     def output(self, s: Tensor) -> Tensor:
         top = self.split(s)[-len(self.layers[-1]) :]
         return torch.cat([part.output(state) for part, state in zip(self.layers[-1], top, strict=True)], -1)
+
+    def observe(self, s: Tensor) -> Tensor:
+        return torch.cat([part.observe(state) for part, state in zip(self.parts, self.split(s), strict=True)], -1)
 
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         states = []
@@ -78,14 +97,33 @@ class Stack(Dynamics):
         return self.parts[0].jacobian(s, u) if len(self.parts) == 1 else None
 
     def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        if self._column is not None and few_calls_pay(inputs.device):
+            return self._column.scan(inputs, s)
         return self._climb(self._with_states(s), inputs, [])
 
+    def packs(self, device: torch.device) -> bool:
+        return all(part.packs(device) for part in self.parts)
+
+    def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        if self._column is not None and few_calls_pay(rows.device):
+            return self._column.scan(rows, s, batch_sizes)
+        states = []
+        for parts, befores in self._with_states(s):
+            runs = [part.run_packed(rows, batch_sizes, before) for part, before in zip(parts, befores, strict=True)]
+            rows = torch.cat([outputs for outputs, _ in runs], -1)
+            states += [last for _, last in runs]
+        return rows, torch.cat(states, -1)
+
     def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
+        if few_calls_pay(rows.device):
+            return super().scan_packed(rows, batch_sizes)
         for parts in self.layers:
             rows = torch.cat([part.scan_packed(rows, batch_sizes) for part in parts], -1)
         return rows
 
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
+        if self._column is not None and few_calls_pay(s.device):
+            return self._column.scan_constant(u, steps, s)
         layers = self._with_states(s)
         parts, befores = next(layers)
         lowest = [part.scan_constant(u, steps, before) for part, before in zip(parts, befores, strict=True)]

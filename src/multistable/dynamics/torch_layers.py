@@ -1,12 +1,15 @@
 """`Dynamics` of torch's own recurrent layers and cells, on torch's own kernels."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from multistable.dynamics._cudnn import unflattened_weights_allowed
+from multistable.dynamics._device import few_calls_pay
 from multistable.dynamics._of_direction import DirectionDynamics
 from multistable.nn._directions import Weights
 from multistable.nn.ops import gru, gru_weights
@@ -18,18 +21,41 @@ class TorchDynamics(DirectionDynamics):
     """One layer and direction of `nn.RNN`, `nn.GRU` or `nn.LSTM`, or one of torch's cells."""
 
     def scan(self, inputs: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        with unflattened_weights_allowed(s):
-            return self._kernel(inputs, s, self.weights())
+        outputs, (last,) = self.kernel(inputs, [s], [self.weights()])
+        return outputs, last
 
     def scan_constant(self, u: Tensor, steps: int, s: Tensor) -> tuple[Tensor, Tensor]:
-        # W_ih u + b_ih is the same at every step: it is computed once and enters the kernel as a bias, beside an input
-        # of a single zero.
+        outputs, (last,) = self.kernel(u.new_zeros(steps, len(s), 1), [s], [self.held(u)])
+        return outputs, last
+
+    def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, (last,) = self.kernel(rows, [s], [self.weights()], batch_sizes)
+        return outputs, last
+
+    def held(self, u: Tensor) -> Weights:
+        """The weights under the constant input `u`, (I,), those of a layer whose input is a single zero."""
+        # W_ih u + b_ih is the same at every step: it is computed once, and enters as a bias.
         w = self.weights()
         bias = F.linear(u, w.ih, w.bias)
         bias_hh = torch.zeros_like(bias) if w.bias_hh is None else w.bias_hh
-        held = Weights(w.ih.new_zeros(len(bias), 1), w.hh, bias, bias_hh, w.hr)
-        with unflattened_weights_allowed(s):
-            return self._kernel(u.new_zeros(steps, len(s), 1), s, held)
+        return Weights(w.ih.new_zeros(len(bias), 1), w.hh, bias, bias_hh, w.hr)
+
+    def kernel(
+        self, inputs: Tensor, states: Sequence[Tensor], weights: Sequence[Weights], batch_sizes: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """torch's kernel for layers of this one's type on top of each other, in one direction.
+
+        Args:
+            inputs: (T, B, I), or the rows (N, I) of a `PackedSequence` with its batch sizes.
+            states: what each layer starts from, (B, S).
+            weights: of each layer.
+            batch_sizes: those of a `PackedSequence`, on the CPU.
+
+        Returns:
+            The outputs of the top layer, (T, B, O) or (N, O), and the last state of each, (B, S).
+        """
+        with unflattened_weights_allowed(inputs):
+            return self._kernel(inputs, states, weights, batch_sizes)
 
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         w = self.weights()
@@ -66,8 +92,10 @@ class TorchDynamics(DirectionDynamics):
         """The next state, given W_hh h + b_hh, unit by unit."""
 
     @abstractmethod
-    def _kernel(self, inputs: Tensor, s: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
-        """torch's kernel for one layer, (T, B, I), (B, S) -> outputs (T, B, O), last state (B, S)."""
+    def _kernel(
+        self, inputs: Tensor, states: Sequence[Tensor], weights: Sequence[Weights], batch_sizes: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """As `kernel` describes it."""
 
 
 class RNNDynamics(TorchDynamics):
@@ -78,10 +106,12 @@ class RNNDynamics(TorchDynamics):
         drive = F.linear(u, w.ih, w.bias) + by_others
         return drive.tanh() if self.module.nonlinearity == "tanh" else drive.relu()
 
-    def _kernel(self, inputs: Tensor, s: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+    def _kernel(
+        self, inputs: Tensor, states: Sequence[Tensor], weights: Sequence[Weights], batch_sizes: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
         kernel = torch.rnn_tanh if self.module.nonlinearity == "tanh" else torch.rnn_relu
-        outputs, h = kernel(inputs, s[None].contiguous(), *_options(weights))
-        return outputs, h[0]
+        outputs, h = kernel(*_arguments(inputs, torch.stack(list(states)), weights, batch_sizes))
+        return outputs, list(h.unbind())
 
 
 class GRUDynamics(TorchDynamics):
@@ -95,18 +125,25 @@ class GRUDynamics(TorchDynamics):
         new = (new_u + reset * new_s).tanh()
         return (1 - update) * new + update * s
 
+    def packs(self, device: torch.device) -> bool:
+        return True
+
     def scan_packed(self, rows: Tensor, batch_sizes: Tensor) -> Tensor:
-        if rows.device.type != "cpu":
-            return super().scan_packed(rows, batch_sizes)
+        return self.run_packed(rows, batch_sizes, self.zero_state(int(batch_sizes[0])))[0]
+
+    def run_packed(self, rows: Tensor, batch_sizes: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        if few_calls_pay(rows.device):
+            return super().run_packed(rows, batch_sizes, s)
         # On a CPU torch's kernel has no backward pass of its own, but a node for each operation of each step.
         w = self.weights()
         weight_ih, bias = gru_weights(w.ih, w.bias, w.bias_hh)
-        outputs, _ = gru(rows, self.zero_state(int(batch_sizes[0])), weight_ih, w.hh, bias, batch_sizes)
-        return outputs
+        return gru(rows, s, weight_ih, w.hh, bias, batch_sizes)
 
-    def _kernel(self, inputs: Tensor, s: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
-        outputs, h = torch.gru(inputs, s[None].contiguous(), *_options(weights))
-        return outputs, h[0]
+    def _kernel(
+        self, inputs: Tensor, states: Sequence[Tensor], weights: Sequence[Weights], batch_sizes: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        outputs, h = torch.gru(*_arguments(inputs, torch.stack(list(states)), weights, batch_sizes))
+        return outputs, list(h.unbind())
 
 
 class LSTMDynamics(TorchDynamics):
@@ -124,13 +161,32 @@ class LSTMDynamics(TorchDynamics):
         h = output_gate.sigmoid() * c.tanh()
         return torch.cat([h if w.hr is None else F.linear(h, w.hr), c], -1)
 
-    def _kernel(self, inputs: Tensor, s: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
-        h, c = s[None, :, : self.output_size].contiguous(), s[None, :, self.output_size :].contiguous()
-        outputs, h, c = torch.lstm(inputs, (h, c), *_options(weights))
-        return outputs, torch.cat([h[0], c[0]], -1)
+    def _kernel(
+        self, inputs: Tensor, states: Sequence[Tensor], weights: Sequence[Weights], batch_sizes: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        start = tuple(
+            torch.stack(list(parts))
+            for parts in zip(
+                *(s.split([self.output_size, s.shape[1] - self.output_size], -1) for s in states), strict=True
+            )
+        )
+        outputs, h, c = torch.lstm(*_arguments(inputs, start, weights, batch_sizes))
+        return outputs, list(torch.cat([h, c], -1).unbind())
 
 
-def _options(weights: Weights) -> tuple[list[Tensor], bool, int, float, bool, bool, bool]:
-    """One layer, no dropout, one direction, time first. cuDNN has a backward pass only where `train` is true."""
-    train = torch.is_grad_enabled()
-    return weights.flat(), weights.bias is not None, 1, 0.0, train, False, False
+def _arguments(
+    inputs: Tensor, start: Tensor | tuple[Tensor, ...], weights: Sequence[Weights], batch_sizes: Tensor | None
+) -> tuple[Any, ...]:
+    """For torch's kernels: no dropout, one direction. cuDNN has a backward pass only where `train` is true."""
+    biased = any(w.bias is not None for w in weights)
+    flat = [one for w in weights for one in (_with_bias(w) if biased else w).flat()]
+    options = (flat, biased, len(weights), 0.0, torch.is_grad_enabled(), False)
+    # The inputs of equal length are followed by whether the batch comes first.
+    return (inputs, start, *options, False) if batch_sizes is None else (inputs, batch_sizes, start, *options)
+
+
+def _with_bias(weights: Weights) -> Weights:
+    if weights.bias is not None:
+        return weights
+    nothing = weights.hh.new_zeros(len(weights.hh))
+    return weights._replace(bias=nothing, bias_hh=nothing)

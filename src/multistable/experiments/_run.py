@@ -180,6 +180,7 @@ def _start(prepared: Prepared) -> None:
             max_prefix=config.warmup_max_prefix,
             generator=torch.Generator().manual_seed(seed_for(config.seed, "warmup")),
             progress=prepared.progress,
+            process_group="alone",  # the others wait
         )
     start = {
         "config": config.to_dict(),
@@ -247,6 +248,7 @@ def _summary(prepared: Prepared, start: dict[str, Any], trained: Trained) -> dic
         n=config.measure_n,
         horizon=config.attractors_horizon,
         generator=seed_for(config.seed, "measure"),
+        process_group="alone",
     )
     warmed = start["warmup"]
     return {

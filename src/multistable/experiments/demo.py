@@ -29,6 +29,7 @@ CELLS = (*PLAIN_CELLS, "chrono")
 
 # 10,000 sequences: the variance of their targets, which is the error without memory, is known to 1.4 %.
 _TEST_BATCH, _TEST_BATCHES = 500, 20
+_EARLY = 2000  # steps, ten times the warmup's horizon
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class DemoResult:
         curve_plain: training loss at each step, without warmup.
         curve_warmup: training loss at each step, with warmup.
         warmup: what the warmup did.
+        early_before: the measure of the new network, at 2,000 steps.
+        early_after: the measure after warmup, before training, at 2,000 steps.
         before: the measure of the new network, at 10,000 steps.
         after: the measure after warmup, before training, at 10,000 steps.
         training_seconds: wall time of one training, the mean of the two.
@@ -98,6 +101,8 @@ class DemoResult:
     curve_plain: list[float]
     curve_warmup: list[float]
     warmup: WarmupResult
+    early_before: Multistability
+    early_after: Multistability
     before: Multistability
     after: Multistability
     training_seconds: float
@@ -108,9 +113,9 @@ class DemoResult:
             "loss_chance": CopyFirstInput(length=self.config.length).chance,
             "loss_plain": self.loss_plain,
             "loss_warmup": self.loss_warmup,
-            "vaa_before": self.warmup.before.vaa,
-            "vaa_after": self.warmup.after.vaa,
-            "vaa_horizon": self.warmup.after.horizon,
+            "vaa_before": self.early_before.vaa,
+            "vaa_after": self.early_after.vaa,
+            "vaa_horizon": self.early_after.horizon,
             "vaa_before_at_10000": self.before.vaa,
             "vaa_after_at_10000": self.after.vaa,
             "residual_after_at_10000": self.after.residual,
@@ -154,6 +159,7 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
         plain = new_network(config)
     warmed = copy.deepcopy(plain)
     sequences, _ = copy_first_input(config.length, 1000, generator=config.seed).tensors
+    early_before = measure(warmed.rnn, sequences, horizon=_EARLY, generator=config.seed)
     before = measure(warmed.rnn, sequences, generator=config.seed)
     result = warmup(
         warmed.rnn,
@@ -163,6 +169,7 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
         generator=config.seed,
         progress=progress,
     )
+    early_after = measure(warmed.rnn, sequences, horizon=_EARLY, generator=config.seed)
     after = measure(warmed.rnn, sequences, generator=config.seed)
     start = time.perf_counter()
     curve_plain = train(plain, config, "training without warmup", progress)
@@ -175,6 +182,8 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
         curve_plain=curve_plain,
         curve_warmup=curve_warmup,
         warmup=result,
+        early_before=early_before,
+        early_after=early_after,
         before=before,
         after=after,
         training_seconds=seconds,

@@ -91,4 +91,5 @@ class Experiment(ABC):
 def measured(config: Config, recurrent: nn.Module, sequences: Tensor | list[Tensor]) -> Multistability:
     """VAA and its residual, from the same prefixes and under the same constant inputs at every moment of a run."""
     seed = seed_for(config.seed, "measure")
-    return measure(recurrent, sequences, n=config.measure_n, horizon=config.measure_horizon, generator=seed)
+    n, horizon = config.measure_n, config.measure_horizon
+    return measure(recurrent, sequences, n=n, horizon=horizon, generator=seed, process_group="alone")

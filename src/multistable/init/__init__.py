@@ -1,8 +1,10 @@
 """Closed-form initialisers of recurrent modules, in place, in the style of `torch.nn.init`.
 
-Each takes a recurrent module, or a `multistable.nn.DoubleLayer`, whose parts it treats alike; it changes all layers and
-directions and returns the module. It raises, and changes nothing, where it has no meaning for the module's type. As in
-torch, `generator=None` draws from torch's global generator; a `torch.Generator` or a seed draws from that.
+Each takes a recurrent module, a `multistable.nn.DoubleLayer`, whose parts it treats alike, or a whole model, in which
+it finds all recurrent modules of torch's and of `multistable.nn`; it changes all layers and directions of these and
+returns what it was given. It raises, and changes nothing, where there is none, or where it has no meaning for the type
+of one: then call it on the others, one by one. Recurrent modules of other makes are passed over. As in torch,
+`generator=None` draws from torch's global generator; a `torch.Generator` or a seed draws from that.
 
 Examples:
     >>> import torch

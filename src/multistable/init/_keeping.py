@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from multistable.init._layers import GRU, LSTM, zero
-from multistable.nn import BRC, MGU, NBRC
+from multistable.init._layers import BRC, GRU, LSTM, MGU, NBRC, zero
 from multistable.nn._directions import Direction
 
 __all__ = ["KEEPING", "fill_keeping"]
 
-KEEPING = (*LSTM, *GRU, MGU, BRC, NBRC)
+KEEPING = (*LSTM, *GRU, *MGU, *BRC, *NBRC)
 """The types that have such a gate: forget of an LSTM and MGU, update of a GRU, c of a BRC and nBRC."""
 
 

@@ -9,6 +9,7 @@ from multistable._utils.checks import check_fraction, check_positive
 from multistable.init._layers import (
     GRU,
     LSTM,
+    MGU,
     RNN,
     Module,
     find_layers,
@@ -16,7 +17,6 @@ from multistable.init._layers import (
     with_nonlinearity,
     without_projection,
 )
-from multistable.nn import MGU
 from multistable.nn._directions import Direction
 
 __all__ = ["bistable_"]
@@ -101,7 +101,7 @@ def bistable_(
     fraction = check_fraction("fraction", fraction)
     if time_constant is not None and check_positive("time_constant", time_constant) <= 1:
         raise ValueError(f"time_constant must be above 1, got {time_constant}")
-    layers = find_layers("bistable_", module, (*RNN, *GRU, *LSTM, MGU))
+    layers = find_layers("bistable_", module, (*RNN, *GRU, *LSTM, *MGU))
     with_nonlinearity("bistable_", [layer for layer in layers if isinstance(layer.module, RNN)], "tanh")
     with_biases("bistable_", [layer for layer in layers if not isinstance(layer.module, RNN)])
     without_projection("bistable_", layers)

@@ -4,8 +4,7 @@ import torch
 
 from multistable._utils.checks import check_positive
 from multistable.init._draw import Draw
-from multistable.init._layers import GRU, LSTM, RNN, Module, find_layers
-from multistable.nn import MGU, NBRC
+from multistable.init._layers import GRU, LSTM, MGU, NBRC, RNN, Module, find_layers
 
 __all__ = ["orthogonal_"]
 
@@ -32,7 +31,7 @@ def orthogonal_(module: Module, gain: float = 1.0, *, generator: torch.Generator
         True
     """
     gain = check_positive("gain", gain)
-    layers = find_layers("orthogonal_", module, (*RNN, *GRU, *LSTM, MGU, NBRC))
+    layers = find_layers("orthogonal_", module, (*RNN, *GRU, *LSTM, *MGU, *NBRC))
     draw = Draw(generator)
     for layer in layers:
         draw.orthogonal(layer.gates("weight_hh"), gain)

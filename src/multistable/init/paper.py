@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from multistable.init._draw import Draw
-from multistable.init._layers import GRU, LSTM, Module, find_layers, zero
-from multistable.nn import BRC, MGU, NBRC
+from multistable.init._layers import BRC, GRU, LSTM, MGU, NBRC, Module, find_layers, zero
 
 __all__ = ["paper_"]
 
@@ -34,7 +33,7 @@ def paper_(module: Module, *, generator: torch.Generator | int | None = None) ->
         >>> torch.allclose(reset @ reset.T, torch.eye(8), atol=1e-5)
         True
     """
-    layers = find_layers("paper_", module, (*GRU, *LSTM, MGU, BRC, NBRC))
+    layers = find_layers("paper_", module, (*GRU, *LSTM, *MGU, *BRC, *NBRC))
     draw = Draw(generator)
     for layer in layers:
         if isinstance(layer.module, GRU):
@@ -43,7 +42,7 @@ def paper_(module: Module, *, generator: torch.Generator | int | None = None) ->
             zero(layer.biases())
         elif isinstance(layer.module, LSTM):
             bound = 1 / math.sqrt(layer.module.hidden_size)
-            draw.uniform([weight.detach() for weight in layer.weights().flat()], -bound, bound)
+            draw.uniform([weight.detach() for weight in layer.own_weights()], -bound, bound)
         else:
             draw.xavier(layer.gates("weight_ih"))
             if isinstance(layer.module, BRC):

@@ -65,6 +65,7 @@ def warmup_policy(
     generator = as_generator(generator)
     of_actor, of_critic = zip(*_play(model, policy, episodes, generator), strict=True)
     received = {"lstm_actor": (policy.lstm_actor, list(of_actor)), "lstm_critic": (policy.lstm_critic, list(of_critic))}
+    options = {"process_group": "alone", **options}  # a policy of Stable-Baselines3 learns in one process
     with kept_on_failure(list(policy.parameters())):
         return {
             name: warmup(lstm, histories, generator=generator, **options)

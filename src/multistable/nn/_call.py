@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-__all__ = ["Call", "State", "TensorOrPacked"]
+__all__ = ["Call", "State", "TensorOrPacked", "match"]
 
 State = Tensor | tuple[Tensor, ...]
 TensorOrPacked = Tensor | PackedSequence
@@ -66,7 +66,7 @@ class Call:
             raise RuntimeError(
                 f"{kind}: input.size(-1) must be equal to input_size. Expected {input_size}, got {data.shape[-1]}"
             )
-        self.data = _match("input", data, like)
+        self.data = match("input", data, like)
         self.batch_sizes = None if self.packed is None else self.packed.batch_sizes
         self.state_parts = state_parts
         self.h = self._first_states(hx, (state_shape[0], batch, state_shape[1]), kind, like)
@@ -95,7 +95,7 @@ class Call:
             raise RuntimeError(f"{kind}: Expected hidden size {expected}, got {list(hx.shape)}")
         if self.packed is not None and self.packed.sorted_indices is not None:
             hx = hx.index_select(1, self.packed.sorted_indices)
-        return _match("hx", hx, like)
+        return match("hx", hx, like)
 
     def turn(self, data: Tensor) -> Tensor:
         """Reverse each sequence."""
@@ -135,7 +135,7 @@ def _turned_rows(batch_sizes: Tensor) -> Tensor:
     return first_rows[lengths[position] - 1 - step] + position
 
 
-def _match(name: str, value: Tensor, like: Tensor) -> Tensor:
+def match(name: str, value: Tensor, like: Tensor) -> Tensor:
     """`value` in the dtype of the weights where autocast has changed it; raise unless it is otherwise like them."""
     if value.device != like.device:
         raise ValueError(f"RNN {name} device ({value.device}) does not match weight device ({like.device})")

@@ -1,9 +1,11 @@
 """One layer and direction of a recurrent module: which parameters it has, and where they are."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+
+from multistable.nn._reparametrised import computed, underlying
 
 __all__ = ["Direction", "Weights", "directions_of", "suffixes"]
 
@@ -32,7 +34,7 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class Direction:
-    """One layer and direction of a recurrent layer of torch's or ours, or one of torch's cells.
+    """One layer and direction of a recurrent layer of torch's or ours, or a cell.
 
     Attributes:
         module: the module that it belongs to.
@@ -60,7 +62,8 @@ class Direction:
     @property
     def bias_names(self) -> tuple[str, ...]:
         """What its biases are called: torch's layers have two for each gate."""
-        if not self.module.bias:
+        bias: Any = self.module.bias  # whether there is one, or itself
+        if bias is None or not (isinstance(bias, Tensor) or bias):
             return ()
         names: tuple[str, ...] = getattr(self.module, "bias_names", ("bias_ih", "bias_hh"))
         return names
@@ -80,15 +83,44 @@ class Direction:
             )
         return value
 
+    def weight(self, name: str) -> Tensor:
+        """The parameter called `name` + `suffix`, or what the module computes in its place.
+
+        Raises:
+            TypeError: the module computes that tensor in a way that isn't known.
+        """
+        if self.module._parameters.get(name + self.suffix) is None:
+            value = computed(self.module, name + self.suffix)
+            if value is not None:
+                return value
+        return self.parameter(name)
+
+    def names(self) -> list[str]:
+        """What all its weights are called, without the suffix, in the order of `Weights`."""
+        names = ["weight_ih", "weight_hh", *self.bias_names]
+        return [*names, "weight_hr"] if getattr(self.module, "proj_size", 0) else names
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters that the weights are or are computed from."""
+        found = []
+        for name in self.names():
+            own = self.module._parameters.get(name + self.suffix)
+            found += underlying(self.module, name + self.suffix) if own is None else [own]
+        return found
+
+    def own_weights(self) -> list[nn.Parameter]:
+        """All weights, to write into; raises as `parameter` does."""
+        return [self.parameter(name) for name in self.names()]
+
     def weights(self) -> Weights:
-        """All of them; raises as `parameter` does."""
-        bias, bias_hh, *_ = (*map(self.parameter, self.bias_names), None, None)
+        """All of them as they are now; raises as `weight` does."""
+        bias, bias_hh, *_ = (*map(self.weight, self.bias_names), None, None)
         return Weights(
-            self.parameter("weight_ih"),
-            self.parameter("weight_hh"),
+            self.weight("weight_ih"),
+            self.weight("weight_hh"),
             bias,
             bias_hh,
-            self.parameter("weight_hr") if getattr(self.module, "proj_size", 0) else None,
+            self.weight("weight_hr") if getattr(self.module, "proj_size", 0) else None,
         )
 
     def values(self, name: str) -> Tensor:

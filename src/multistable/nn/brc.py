@@ -1,11 +1,17 @@
-"""`BRC`: the bistable recurrent cell as a layer."""
+"""`BRC` and `BRCCell`: the bistable recurrent cell as a layer and as a cell."""
 
 from torch import Tensor
 
 from multistable.nn import ops
+from multistable.nn._cell import RecurrentCell
 from multistable.nn._layer import RecurrentLayer
+from multistable.nn._module import RecurrentModule
 
-__all__ = ["BRC"]
+__all__ = ["BRC", "BRCCell"]
+
+
+def _reset_to_one(self: RecurrentModule, weight_hh: Tensor) -> None:
+    weight_hh.fill_(1)
 
 
 class BRC(RecurrentLayer):
@@ -47,5 +53,37 @@ class BRC(RecurrentLayer):
 
     recurrence = ops.brc
 
-    def _reset_recurrent(self, weight_hh: Tensor) -> None:
-        weight_hh.fill_(1)
+    _reset_recurrent = _reset_to_one
+
+
+class BRCCell(RecurrentCell):
+    """One step of a `BRC`, called as `nn.GRUCell` is.
+
+    Parameters are `weight_ih` (3 H, I), `weight_hh` (2, H) and `bias` (3 H,), as in a layer: those of a single
+    layer fit, without the `_l0` in their names.
+
+    Args:
+        input_size: I, features of an input.
+        hidden_size: H, hidden units.
+        bias: whether there is a bias.
+        device: where the parameters lie.
+        dtype: the parameters' type.
+        hardness: as of the layer.
+
+    Raises:
+        TypeError: a size is no int, `bias` no bool, or `hardness` no number.
+        ValueError: a size is not above zero, or `hardness` negative or not finite.
+
+    Examples:
+        >>> import torch
+        >>> from multistable.nn import BRCCell
+        >>> cell, h = BRCCell(3, 8), None
+        >>> for x in torch.randn(20, 5, 3):
+        ...     h = cell(x, h)
+        >>> h.shape
+        torch.Size([5, 8])
+    """
+
+    recurrence = ops.brc
+
+    _reset_recurrent = _reset_to_one

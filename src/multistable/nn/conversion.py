@@ -7,6 +7,7 @@ from torch import nn
 
 from multistable.nn._directions import directions_of
 from multistable.nn._layer import RecurrentLayer
+from multistable.nn._module import RecurrentModule
 from multistable.nn.double_layer import DoubleLayer
 from multistable.nn.gru import GRU
 from multistable.nn.lstm import LSTM
@@ -44,7 +45,7 @@ def convert(model: nn.Module) -> Any:
           (0): GRU(3, 8)
         )
     """
-    layers = _find(model, _OURS, (RecurrentLayer,), "an nn.GRU or nn.LSTM")
+    layers = _find(model, _OURS, (RecurrentModule,), "an nn.GRU or nn.LSTM")
     for name, layer in layers:
         if getattr(layer, "proj_size", 0):
             raise ValueError(f"{name} has a projection (proj_size={layer.proj_size}), which is not supported")
@@ -94,7 +95,7 @@ def _find(
         raise ValueError(f"model must be or hold {wanted}, got {type(model).__name__} without one")
     for name, layer in layers:
         for direction in chain(*directions_of(layer)):
-            direction.weights()  # raises for those that are computed from others
+            direction.own_weights()  # raises for those that are computed from others
         if type(layer) not in kinds:
             raise TypeError(
                 f"{name} is a {type(layer).__qualname__}, of a type derived from torch's or ours: not replaced"

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from multistable.nn._call import State, TensorOrPacked
-from multistable.nn._layer import RecurrentLayer, check_dropout, check_flag, check_size
+from multistable.nn._layer import RecurrentLayer, check_dropout
+from multistable.nn._module import check_flag, check_size
 from multistable.nn.lstm import LSTM
 
 __all__ = ["DoubleLayer"]

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from multistable._utils.checks import check_int, check_not_negative, check_probability
-from multistable.nn._layer import RecurrentLayer
+from multistable.nn._module import RecurrentModule
 
 __all__ = ["Hardening", "set_hardness"]
 
@@ -127,7 +127,7 @@ def set_hardness(module: nn.Module, hardness: float) -> None:
         layer.hardness.fill_(value)
 
 
-def hard_layers(module: nn.Module) -> list[RecurrentLayer]:
+def hard_layers(module: nn.Module) -> list[RecurrentModule]:
     """The layers whose gates can be hard.
 
     Raises:
@@ -145,5 +145,5 @@ def hard_layers(module: nn.Module) -> list[RecurrentLayer]:
     return layers
 
 
-def _found(module: nn.Module) -> Iterator[RecurrentLayer]:
-    return (one for one in module.modules() if isinstance(one, RecurrentLayer))
+def _found(module: nn.Module) -> Iterator[RecurrentModule]:
+    return (one for one in module.modules() if isinstance(one, RecurrentModule))

@@ -1,9 +1,10 @@
-"""`MGU`: the minimal gated unit as a layer."""
+"""`MGU` and `MGUCell`: the minimal gated unit as a layer and as a cell."""
 
 from multistable.nn import ops
+from multistable.nn._cell import RecurrentCell
 from multistable.nn._layer import RecurrentLayer
 
-__all__ = ["MGU"]
+__all__ = ["MGU", "MGUCell"]
 
 
 class MGU(RecurrentLayer):
@@ -40,6 +41,37 @@ class MGU(RecurrentLayer):
         >>> outputs, last = MGU(3, 8, batch_first=True)(torch.randn(5, 20, 3))
         >>> outputs.shape, last.shape
         (torch.Size([5, 20, 8]), torch.Size([1, 5, 8]))
+    """
+
+    recurrence = ops.mgu
+
+
+class MGUCell(RecurrentCell):
+    """One step of an `MGU`, called as `nn.GRUCell` is.
+
+    Parameters are `weight_ih` (2 H, I), `weight_hh` (2 H, H) and `bias` (2 H,), as in a layer: those of a single
+    layer fit, without the `_l0` in their names.
+
+    Args:
+        input_size: I, features of an input.
+        hidden_size: H, hidden units.
+        bias: whether there is a bias.
+        device: where the parameters lie.
+        dtype: the parameters' type.
+        hardness: as of the layer.
+
+    Raises:
+        TypeError: a size is no int, `bias` no bool, or `hardness` no number.
+        ValueError: a size is not above zero, or `hardness` negative or not finite.
+
+    Examples:
+        >>> import torch
+        >>> from multistable.nn import MGUCell
+        >>> cell, h = MGUCell(3, 8), None
+        >>> for x in torch.randn(20, 5, 3):
+        ...     h = cell(x, h)
+        >>> h.shape
+        torch.Size([5, 8])
     """
 
     recurrence = ops.mgu

@@ -1,9 +1,10 @@
-"""`NBRC`: the neuromodulated bistable recurrent cell as a layer."""
+"""`NBRC` and `NBRCCell`: the neuromodulated bistable recurrent cell as a layer and as a cell."""
 
 from multistable.nn import ops
+from multistable.nn._cell import RecurrentCell
 from multistable.nn._layer import RecurrentLayer
 
-__all__ = ["NBRC"]
+__all__ = ["NBRC", "NBRCCell"]
 
 
 class NBRC(RecurrentLayer):
@@ -41,6 +42,37 @@ class NBRC(RecurrentLayer):
         >>> outputs, last = NBRC(3, 8, bidirectional=True)(torch.randn(20, 5, 3))
         >>> outputs.shape, last.shape
         (torch.Size([20, 5, 16]), torch.Size([2, 5, 8]))
+    """
+
+    recurrence = ops.nbrc
+
+
+class NBRCCell(RecurrentCell):
+    """One step of an `NBRC`, called as `nn.GRUCell` is.
+
+    Parameters are `weight_ih` (3 H, I), `weight_hh` (2 H, H) and `bias` (3 H,), as in a layer: those of a single
+    layer fit, without the `_l0` in their names.
+
+    Args:
+        input_size: I, features of an input.
+        hidden_size: H, hidden units.
+        bias: whether there is a bias.
+        device: where the parameters lie.
+        dtype: the parameters' type.
+        hardness: as of the layer.
+
+    Raises:
+        TypeError: a size is no int, `bias` no bool, or `hardness` no number.
+        ValueError: a size is not above zero, or `hardness` negative or not finite.
+
+    Examples:
+        >>> import torch
+        >>> from multistable.nn import NBRCCell
+        >>> cell, h = NBRCCell(3, 8), None
+        >>> for x in torch.randn(20, 5, 3):
+        ...     h = cell(x, h)
+        >>> h.shape
+        torch.Size([5, 8])
     """
 
     recurrence = ops.nbrc

@@ -27,7 +27,7 @@ from multistable.rl.drqn import DRQN, as_inputs
 __all__ = ["train_drqn"]
 
 # Arguments that `train_drqn` gives itself.
-_OF_WARMUP = ("module", "inputs", "generator")
+_OF_WARMUP = ("module", "inputs", "generator", "process_group")
 _OF_HARDENING = ("model", "steps")
 
 
@@ -162,7 +162,7 @@ def train_drqn(
         buffer = filled_buffer(env, settings.capacity, probabilities, rng)
         if warmup_options is not None:
             histories = [as_inputs(episode.inputs, network) for episode in buffer]
-            warmed = warmup(network.recurrent, histories, generator=generator, **warmup_options)
+            warmed = warmup(network.recurrent, histories, generator=generator, process_group="alone", **warmup_options)
         learner = Learner(network, env, buffer, probabilities, settings, hardening)
         evaluations = {0: evaluate(network, evaluation_envs, optimal=optimal, seed=evaluation_seed)}
         for period in learner.learn(numbers, lambda _: rng):

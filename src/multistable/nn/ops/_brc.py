@@ -22,11 +22,10 @@ __all__ = ["brc", "brc_reference", "brc_step"]
 def brc_step(drive: Tensor, h: Tensor, weight_hh: Tensor, hardness: Hardness = 0.0) -> Tensor:
     """One step, drive (B, 3 H), h (B, H), weight_hh (2, H) -> (B, H)."""
     drive_c, drive_a, drive_h = drive.chunk(3, -1)
-    w_c, w_a = weight_hh
-    c = gate(drive_c + w_c * h, hardness)
-    a = 1 + (drive_a + w_a * h).tanh()
-    after: Tensor = c * h + (1 - c) * (drive_h + a * h).tanh()
-    return after
+    w_c, w_a = weight_hh.unbind()
+    c = gate(torch.addcmul(drive_c, w_c, h), hardness)
+    a = 1 + torch.addcmul(drive_a, w_a, h).tanh()
+    return torch.lerp(torch.addcmul(drive_h, a, h).tanh(), h, c)
 
 
 def _forward(given: Given) -> Tensor:

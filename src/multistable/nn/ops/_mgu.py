@@ -24,7 +24,7 @@ def mgu_step(drive: Tensor, h: Tensor, weight_hh: Tensor, hardness: Hardness = 0
     drive_f, drive_h = drive.chunk(2, -1)
     u_f, u_h = weight_hh.chunk(2)
     f = gate(drive_f + F.linear(h, u_f), hardness)
-    return (1 - f) * h + f * (drive_h + F.linear(f * h, u_h)).tanh()
+    return torch.lerp(h, (drive_h + F.linear(f * h, u_h)).tanh(), f)
 
 
 def _forward(given: Given) -> Tensor:

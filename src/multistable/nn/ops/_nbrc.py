@@ -25,7 +25,7 @@ def nbrc_step(drive: Tensor, h: Tensor, weight_hh: Tensor, hardness: Hardness = 
     by_h_c, by_h_a = F.linear(h, weight_hh).chunk(2, -1)
     c = gate(drive_c + by_h_c, hardness)
     a = 1 + (drive_a + by_h_a).tanh()
-    return c * h + (1 - c) * (drive_h + a * h).tanh()
+    return torch.lerp(torch.addcmul(drive_h, a, h).tanh(), h, c)
 
 
 def _forward(given: Given) -> Tensor:

@@ -10,22 +10,25 @@ from torch.library import custom_op
 
 from multistable.nn.ops._gates import value_of
 from multistable.nn.ops._rows import chunks, last_rows, step_sizes, with_gradients
+from multistable.nn.ops._shapes import backward_shapes, shapes
 from multistable.nn.ops._steps import Given, Steps
 
 __all__ = ["Backward", "Forward", "Run", "as_operator"]
 
-Run = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None], tuple[Tensor, Tensor]]
+Run = Callable[
+    [Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None, str], tuple[Tensor, Tensor]
+]
 Forward = Callable[[Given], Tensor]
 Backward = Callable[[Steps, Tensor], tuple[Tensor, Tensor]]
 
 _SCHEMA = (
     "(Tensor inputs, Tensor h, Tensor weight_ih, Tensor weight_hh, Tensor? bias, Tensor? batch_sizes, "
-    "Tensor? hardness) -> (Tensor, Tensor, Tensor, Tensor)"
+    "Tensor? hardness, str path='plain') -> (Tensor, Tensor, Tensor, Tensor)"
 )
 _BACKWARD_SCHEMA = (
     "(Tensor? grad_states, Tensor? grad_last, Tensor gates, Tensor states, Tensor inners, Tensor inputs, Tensor h, "
-    "Tensor weight_ih, Tensor weight_hh, Tensor? batch_sizes, Tensor? hardness, bool of_inputs, bool of_weight_ih) "
-    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+    "Tensor weight_ih, Tensor weight_hh, Tensor? batch_sizes, Tensor? hardness, bool of_inputs, bool of_weight_ih, "
+    "str path='plain') -> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 
 
@@ -34,18 +37,19 @@ def as_operator(name: str, gates: int, forward: Forward, backward: Backward) -> 
 
     An operator is one node for `torch.compile` and `torch.export`, which would otherwise unroll its loop over time.
     `torch.func` does not differentiate operators, but it does functions of autograd: so the recurrence is both. `gates`
-    is how many of them the passes hand on, each (N, H).
+    is how many of them the passes hand on, each (N, H). The path is the caller's choice, so that both passes take the
+    same, whatever is switched in between.
     """
-    scan = custom_op(f"multistable::{name}", partial(_scan, forward), mutates_args=(), schema=_SCHEMA)
+    scan = custom_op(f"multistable::{name}", partial(_scan, name, gates, forward), mutates_args=(), schema=_SCHEMA)
     scan_backward = custom_op(
         f"multistable::{name}_backward",
-        partial(_scan_backward, gates, backward),
+        partial(_scan_backward, name, gates, backward),
         mutates_args=(),
         schema=_BACKWARD_SCHEMA,
     )
     no_second = partial(_refuse, name, "second derivative")
-    scan.register_fake(partial(_shapes, gates))
-    scan_backward.register_fake(partial(_backward_shapes, gates))
+    scan.register_fake(partial(shapes, gates))
+    scan_backward.register_fake(partial(backward_shapes, gates))
     scan.register_autograd(partial(_differentiate, scan_backward), setup_context=_keep)
     scan_backward.register_autograd(no_second)
     scan.register_vmap(partial(_one_by_one, scan))
@@ -64,7 +68,7 @@ def as_operator(name: str, gates: int, forward: Forward, backward: Backward) -> 
         backward = staticmethod(partial(_differentiate, BackwardFunction.apply))
         jvp = staticmethod(partial(_refuse, name, "forward-mode derivative"))
 
-    def run(*given: Tensor | None) -> tuple[Tensor, Tensor]:
+    def run(*given: Tensor | str | None) -> tuple[Tensor, Tensor]:
         apply: Any = scan if torch.compiler.is_compiling() else Function.apply
         states, last, _, _ = apply(*given)
         return states, last
@@ -73,6 +77,8 @@ def as_operator(name: str, gates: int, forward: Forward, backward: Backward) -> 
 
 
 def _scan(
+    name: str,
+    gate_count: int,
     forward: Forward,
     inputs: Tensor,
     h: Tensor,
@@ -81,8 +87,14 @@ def _scan(
     bias: Tensor | None,
     batch_sizes: Tensor | None,
     hardness: Tensor | None,
+    path: str = "plain",
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """h after each step, the last state of each sequence, the gates, and the rest of the state after each step."""
+    if path != "plain":
+        from multistable.nn.ops import triton
+
+        with torch.autocast(inputs.device.type, enabled=False):
+            return triton.scan(name, path, gate_count, inputs, h, weight_ih, weight_hh, bias, batch_sizes, hardness)
     sizes, hidden_size = step_sizes(inputs, batch_sizes), weight_hh.shape[1]
     start, inner = h[:, :hidden_size], h[:, hidden_size:]
     states = inputs.new_empty(*inputs.shape[:-1], hidden_size)
@@ -96,24 +108,8 @@ def _scan(
     return states, torch.cat([rows[at_end], inners[at_end]], 1), gates, inners
 
 
-def _shapes(
-    gates: int,
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    bias: Tensor | None,
-    batch_sizes: Tensor | None,
-    hardness: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Results of the shapes that `_scan` has."""
-    hidden_size, rows = weight_hh.shape[1], inputs.flatten(0, -2).shape[0]
-    states = inputs.new_empty(*inputs.shape[:-1], hidden_size)
-    of_gates = inputs.new_empty(rows, gates, hidden_size)
-    return states, h.new_empty(h.shape), of_gates, inputs.new_empty(rows, h.shape[1] - hidden_size)
-
-
 def _scan_backward(
+    name: str,
     gate_count: int,
     backward: Backward,
     grad_states: Tensor | None,
@@ -129,9 +125,31 @@ def _scan_backward(
     hardness: Tensor | None,
     of_inputs: bool,
     of_weight_ih: bool,
+    path: str = "plain",
 ) -> tuple[Tensor, ...]:
     """The gradients of inputs, h, weight_ih, weight_hh and bias; empty where they are not asked for."""
-    results = _backward_shapes(
+    if path != "plain":
+        from multistable.nn.ops import triton
+
+        with torch.autocast(states.device.type, enabled=False):
+            return triton.scan_backward(
+                name,
+                path,
+                grad_states,
+                grad_last,
+                gates,
+                states,
+                inners,
+                inputs,
+                h,
+                weight_ih,
+                weight_hh,
+                batch_sizes,
+                hardness,
+                of_inputs,
+                of_weight_ih,
+            )
+    results = backward_shapes(
         gate_count,
         grad_states,
         grad_last,
@@ -192,35 +210,9 @@ def _scan_backward(
     return results
 
 
-def _backward_shapes(
-    gate_count: int,
-    grad_states: Tensor | None,
-    grad_last: Tensor | None,
-    gates: Tensor,
-    states: Tensor,
-    inners: Tensor,
-    inputs: Tensor,
-    h: Tensor,
-    weight_ih: Tensor,
-    weight_hh: Tensor,
-    batch_sizes: Tensor | None,
-    hardness: Tensor | None,
-    of_inputs: bool,
-    of_weight_ih: bool,
-) -> tuple[Tensor, ...]:
-    """Results of the shapes that `_scan_backward` has."""
-    return (
-        inputs.new_empty(inputs.shape if of_inputs else (0,)),
-        inputs.new_empty(h.shape),
-        inputs.new_empty(weight_ih.shape if of_weight_ih else (0,)),
-        inputs.new_empty(weight_hh.shape),
-        inputs.new_empty(gate_count * weight_hh.shape[1]),
-    )
-
-
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
     """What the backward pass needs."""
-    given, h, weight_ih, weight_hh, _, batch_sizes, hardness = inputs
+    given, h, weight_ih, weight_hh, _, batch_sizes, hardness, ctx.path = inputs
     states, _, gates, inners = output
     ctx.save_for_backward(given, h, weight_ih, weight_hh, batch_sizes, hardness, states, gates, inners)
     ctx.mark_non_differentiable(gates, inners)
@@ -237,7 +229,7 @@ def _differentiate(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of all that `_scan` takes from the caller."""
     inputs, h, weight_ih, weight_hh, batch_sizes, hardness, states, gates, inners = ctx.saved_tensors
-    of_inputs, _, of_weight_ih, _, of_bias, _, _ = ctx.needs_input_grad
+    of_inputs, _, of_weight_ih, _, of_bias, *_ = ctx.needs_input_grad
     grad_inputs, grad_h, grad_weight_ih, grad_weight_hh, grad_bias = backward(
         grad_states,
         grad_last,
@@ -252,6 +244,7 @@ def _differentiate(
         hardness,
         of_inputs,
         of_weight_ih,
+        ctx.path,
     )
     return (
         grad_inputs if of_inputs else None,
@@ -259,6 +252,7 @@ def _differentiate(
         grad_weight_ih if of_weight_ih else None,
         grad_weight_hh,
         grad_bias if of_bias else None,
+        None,
         None,
         None,
     )

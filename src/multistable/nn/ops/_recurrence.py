@@ -7,8 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multistable._utils.checks import check_int
+from multistable.nn.ops._flops import register_flops
 from multistable.nn.ops._gates import Hardness, as_hardness
+from multistable.nn.ops._hold import Hold, as_hold
 from multistable.nn.ops._operator import Backward, Forward, Run, as_operator
+from multistable.nn.ops._path import choose
+from multistable.nn.ops._plain import is_plain, scan
 from multistable.nn.ops._rows import step_sizes
 
 __all__ = ["Recurrence", "Step"]
@@ -44,12 +49,15 @@ class Recurrence:
     bias_gates: int = 0
     parts: int = 1
     _operator: Run = field(init=False, repr=False, compare=False)
+    _hold: Hold = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.bias_gates == 0:
             object.__setattr__(self, "bias_gates", self.gates)
         operator = as_operator(self.name, self.bias_gates, self.forward, self.backward)
         object.__setattr__(self, "_operator", operator)
+        object.__setattr__(self, "_hold", as_hold(self.name, self.step))
+        register_flops(self.name, self.recurrent_shape)
         object.__setattr__(self, "__module__", "multistable.nn.ops")
 
     def __reduce__(self) -> str:
@@ -83,15 +91,70 @@ class Recurrence:
             TypeError: the type is not a floating-point one, or `hardness` not a number.
             ValueError: shapes, types or devices do not fit together, or `hardness` is negative or not finite (a tensor
                 on a GPU is not looked at).
-            NotImplementedError: a second or forward-mode derivative is asked for.
+            NotImplementedError: a second or forward-mode derivative is asked for, or packed sequences are traced for
+                TorchScript or exported to ONNX.
         """
-        self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes)
-        if isinstance(hardness, Tensor) and hardness.device not in (torch.device("cpu"), weight_ih.device):
-            raise ValueError(
-                f"hardness of {self.name} must be on the CPU or weight_ih's device ({weight_ih.device}), "
-                f"got {hardness.device}"
-            )
-        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness))
+        self._check(inputs, h, weight_ih, weight_hh, bias, batch_sizes, hardness)
+        if is_plain(self.name, batch_sizes):
+            as_hardness(hardness)  # raises for one that is none
+            return scan(self.step, self.drive(inputs, weight_ih, bias), h, weight_hh, hardness)
+        path, _ = choose(self.name, weight_hh)
+        return self._operator(inputs, h, weight_ih, weight_hh, bias, batch_sizes, as_hardness(hardness), path)
+
+    def path(self, weight_hh: Tensor) -> str:
+        """Which way a call takes with such recurrent weights: that depends on their device, dtype and size alone.
+
+        Args:
+            weight_hh: the recurrent weights.
+
+        Returns:
+            "plain", with the reason in parentheses, or the kernels' form and the precision of their products, as in
+            "triton resident tf32".
+
+        Examples:
+            >>> import torch
+            >>> from multistable.nn import NBRC
+            >>> from multistable.nn.ops import nbrc
+            >>> nbrc.path(NBRC(3, 32).weight_hh_l0)
+            'plain (on cpu)'
+        """
+        path, reason = choose(self.name, weight_hh)
+        return f"{path} ({reason})" if reason else path
+
+    def hold(self, drive: Tensor, h: Tensor, weight_hh: Tensor, steps: int, hardness: Hardness = 0.0) -> Tensor:
+        """The state after a number of steps under a constant drive, without a gradient.
+
+        A kernel keeps nothing of the steps between; the plain path is a loop over `step`.
+
+        Args:
+            drive: W_ih u + b, as `drive` gives it, (bias_gates * H,).
+            h: the states to start from, (B, S).
+            weight_hh: of the shape `recurrent_shape(H)`.
+            steps: how many.
+            hardness: as in a call.
+
+        Returns:
+            The states, (B, S).
+
+        Raises:
+            TypeError: as a call does, or `steps` is not an int.
+            ValueError: as a call does, or `steps` is negative.
+        """
+        if h.dim() != 2 or h.shape[1] % self.parts > 0:
+            form = "H" if self.parts == 1 else f"{self.parts} * H"
+            raise ValueError(f"h of {self.name} must be (B, {form}), got shape {tuple(h.shape)}")
+        hidden_size = h.shape[1] // self.parts
+        self._match(
+            "weight_hh",
+            weight_hh,
+            hardness,
+            ("drive", drive, (self.bias_gates * hidden_size,)),
+            ("h", h, h.shape),
+            ("weight_hh", weight_hh, self.recurrent_shape(hidden_size)),
+        )
+        check_int("steps", steps, at_least=0)
+        path, _ = choose(self.name, weight_hh)
+        return self._hold(drive, h, weight_hh, as_hardness(hardness), steps, path)
 
     def reference(
         self,
@@ -115,7 +178,9 @@ class Recurrence:
     def drive(self, inputs: Tensor, weight_ih: Tensor, bias: Tensor | None) -> Tensor:
         """What drives the gates from outside, (..., bias_gates * H): W_ih x + b, in some gates b alone."""
         hidden_size = len(weight_ih) // self.gates
-        return F.linear(inputs, F.pad(weight_ih, (0, 0, 0, (self.bias_gates - self.gates) * hidden_size)), bias)
+        if self.bias_gates > self.gates:
+            weight_ih = F.pad(weight_ih, (0, 0, 0, (self.bias_gates - self.gates) * hidden_size))
+        return F.linear(inputs, weight_ih, bias)
 
     def _check(
         self,
@@ -125,6 +190,7 @@ class Recurrence:
         weight_hh: Tensor,
         bias: Tensor | None,
         batch_sizes: Tensor | None,
+        hardness: Hardness,
     ) -> None:
         """Raise unless the arguments fit together."""
         rank = 3 if batch_sizes is None else 2
@@ -138,18 +204,33 @@ class Recurrence:
         if h.dim() != 2 or h.shape[0] != batch or h.shape[1] % self.parts > 0:
             raise ValueError(f"h of {self.name} must be ({int(batch)}, {form}), got shape {tuple(h.shape)}")
         hidden_size = h.shape[1] // self.parts
-        for argument, given, shape in (
+        self._match(
+            "weight_ih",
+            weight_ih,
+            hardness,
+            ("inputs", inputs, inputs.shape),
+            ("h", h, h.shape),
             ("weight_ih", weight_ih, (self.gates * hidden_size, inputs.shape[-1])),
             ("weight_hh", weight_hh, self.recurrent_shape(hidden_size)),
             ("bias", bias, (self.bias_gates * hidden_size,)),
-        ):
+        )
+
+    def _match(
+        self, name: str, like: Tensor, hardness: Hardness, *expected: tuple[str, Tensor | None, tuple[int, ...]]
+    ) -> None:
+        """Raise unless tensors have the shapes beside them, and dtype and device of the one called `name`."""
+        for argument, given, shape in expected:
             if given is not None and given.shape != shape:
                 raise ValueError(f"{argument} of {self.name} must be {shape}, got shape {tuple(given.shape)}")
-        for argument, given in (("inputs", inputs), ("h", h), ("weight_hh", weight_hh), ("bias", bias)):
-            if given is not None and (given.dtype != weight_ih.dtype or given.device != weight_ih.device):
+        for argument, given, _ in expected:
+            if given is not None and (given.dtype != like.dtype or given.device != like.device):
                 raise ValueError(
-                    f"{argument} of {self.name} must have weight_ih's dtype and device ({weight_ih.dtype}, "
-                    f"{weight_ih.device}), got {given.dtype}, {given.device}"
+                    f"{argument} of {self.name} must have {name}'s dtype and device ({like.dtype}, {like.device}), "
+                    f"got {given.dtype}, {given.device}"
                 )
-        if not weight_ih.is_floating_point():
-            raise TypeError(f"weight_ih of {self.name} must be of a floating-point type, got {weight_ih.dtype}")
+        if not like.is_floating_point():
+            raise TypeError(f"{name} of {self.name} must be of a floating-point type, got {like.dtype}")
+        if isinstance(hardness, Tensor) and hardness.device not in (torch.device("cpu"), like.device):
+            raise ValueError(
+                f"hardness of {self.name} must be on the CPU or {name}'s device ({like.device}), got {hardness.device}"
+            )

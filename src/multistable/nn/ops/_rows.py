@@ -8,7 +8,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-__all__ = ["chunks", "last_rows", "step_sizes", "with_gradients"]
+__all__ = ["chunks", "last_rows", "spans", "step_sizes", "with_gradients"]
 
 # Numbers in one gate of the steps whose local derivatives are computed together: few enough that what a chunk needs
 # stays in the cache, enough that the cost of an operation does not show.
@@ -20,12 +20,16 @@ def step_sizes(inputs: Tensor, batch_sizes: Tensor | None) -> list[int]:
     return [inputs.shape[1]] * len(inputs) if batch_sizes is None else batch_sizes.tolist()
 
 
+def spans(batch_sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """How long each sequence is, (B,), and the row of each step's first sequence, (T,)."""
+    sequences = torch.arange(int(batch_sizes[0]), device="cpu")
+    return (batch_sizes[:, None] > sequences).sum(0), batch_sizes.cumsum(0) - batch_sizes
+
+
 def last_rows(sizes: list[int], device: torch.device) -> Tensor:
     """The row of each sequence's last step, (B,)."""
-    per_step, sequences = torch.tensor(sizes, device="cpu"), torch.arange(sizes[0], device="cpu")
-    first_rows = per_step.cumsum(0) - per_step
-    lengths = (per_step[:, None] > sequences).sum(0)
-    return (first_rows[lengths - 1] + sequences).to(device)
+    lengths, first_rows = spans(torch.tensor(sizes, device="cpu"))
+    return (first_rows[lengths - 1] + torch.arange(sizes[0], device="cpu")).to(device)
 
 
 def with_gradients(states: Tensor, of_states: Tensor | None, of_last: Tensor | None, sizes: list[int]) -> Tensor:

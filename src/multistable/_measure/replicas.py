@@ -1,0 +1,54 @@
+"""Replicas of a module in several processes: the same parameters in each, whole, and without what wraps them."""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from multistable._utils.processes import Processes
+from multistable.dynamics import Stack
+
+__all__ = ["check_replicas", "check_whole", "replica"]
+
+
+def replica(module: nn.Module) -> nn.Module:
+    """The module that `DistributedDataParallel` wraps, whose forward talks to the other processes."""
+    return module.module if isinstance(module, DistributedDataParallel) else module
+
+
+def check_whole(module: nn.Module) -> None:
+    """Raise a `TypeError` if a process may have only a part of a parameter."""
+    tensor = sys.modules.get("torch.distributed.tensor")  # where nobody has imported it, it has made nothing
+    if tensor is None:
+        return
+    for name, parameter in module.named_parameters():
+        if isinstance(parameter, tensor.DTensor):
+            raise TypeError(
+                f"parameter {name!r} must be whole in each process, got DTensor: warm up, or measure, before FSDP or "
+                "tensor parallelism shards the module, or what is put together from its full state dict"
+            )
+
+
+@torch.no_grad()
+def check_replicas(processes: Processes, stacks: Sequence[Stack]) -> None:
+    """Raise in every process unless the recurrent modules' parameters are the same in all, to the bit.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if processes.size == 1:
+        return
+    digest = hashlib.sha256()
+    for parameter in (parameter for stack in stacks for parameter in stack.parameters()):
+        digest.update(f"{parameter.dtype} {tuple(parameter.shape)}".encode())
+        digest.update(parameter.cpu().contiguous().numpy().tobytes())
+    first, *others = processes.exchange("replicas", digest.digest())
+    for rank, other in enumerate(others, 1):
+        if other != first:
+            raise ValueError(
+                f"replicas must have the same parameters, got others in process {rank} than in process 0: "
+                "wrap the module in DistributedDataParallel first, or seed torch with the same number before it is made"
+            )

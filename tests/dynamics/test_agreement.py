@@ -1,0 +1,277 @@
+"""A module is taken for what it is known as only where it does that."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from devices import here
+from torch import Tensor, nn
+
+from multistable import attractors, fixed_points, measure, warmup
+from multistable.dynamics import register, registry
+from multistable.nn import GRU, DoubleLayer
+
+pytestmark = pytest.mark.usefixtures("device")
+
+I, H, N, T = 2, 3, 6, 4
+
+
+def inputs() -> Tensor:
+    return here(torch.randn(T, N, I, generator=torch.Generator().manual_seed(0)))
+
+
+class HalfCell(nn.GRUCell):
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        after: Tensor = super().forward(input, hx)
+        return after / 2
+
+
+class OtherLSTMCell(nn.LSTMCell):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        h, c = super().forward(input, hx)
+        return h, 0.9 * c
+
+
+class Residual(nn.GRU):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        outputs, h = super().forward(input, hx)
+        return outputs, h + 0.1
+
+
+class Reset(nn.GRU):
+    """Only from a state given is it another map."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        return super().forward(input, None)
+
+
+class OurOwn(GRU):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        outputs, h = super().forward(input, hx)
+        return outputs, -h
+
+
+class OurDouble(DoubleLayer):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        outputs, h = super().forward(input, hx)
+        return outputs, type(h)(each(one) for one in h) if isinstance(h, tuple | list) else -h
+
+
+def each(state: Any) -> Any:
+    return -state if isinstance(state, Tensor) else type(state)(each(one) for one in state)
+
+
+class Noisy(nn.GRUCell):
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        after: Tensor = super().forward(input, hx)
+        return after + torch.randn_like(after)
+
+
+@pytest.mark.parametrize(("module", "known"), [
+    (HalfCell(I, H), "GRUCell"), (OtherLSTMCell(I, H), "LSTMCell"), (Residual(I, H), "GRU"), (Reset(I, H, 2), "GRU"),
+    (OurOwn(I, H), "GRU"), (Noisy(I, H), "GRUCell"), (Residual(I, H, bidirectional=True, batch_first=True), "GRU"),
+    (OurDouble(nn.GRU, I, 2 * H), "DoubleLayer"),
+], ids=lambda one: one if isinstance(one, str) else type(one).__name__)  # fmt: skip
+def test_a_subclass_that_does_something_else_is_refused(module: nn.Module, known: str) -> None:
+    name = type(module).__name__
+    message = (
+        rf"^{name} overrides forward of {known} and does something else: states differ by .* after the same inputs; "
+        rf"multistable\.dynamics\.register\({name}, step\) says what its step is$"
+    )
+    before = {key: value.clone() for key, value in here(module).state_dict().items()}
+    for call in (measure, attractors, fixed_points, warmup):
+        with pytest.raises(ValueError, match=message):
+            call(module, inputs())
+        with pytest.raises(ValueError, match=message):
+            call(nn.Sequential(module), inputs()[0])
+    states = torch.zeros(2, sum(p.state_size for p in registry.dynamics(module)))
+    with pytest.raises(ValueError, match=message):
+        attractors(module, states=states)
+    assert module.training and all(torch.equal(before[key], value) for key, value in module.state_dict().items())
+
+
+class Renamed(nn.GRU):
+    def forward(self, seen: Any, hx: Any = None) -> Any:
+        return super().forward(seen, hx)
+
+
+class Passing(nn.LSTM):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return super().forward(*args, **kwargs)
+
+
+class Normed(nn.GRU):
+    """What it makes of its states is its own affair."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        outputs, h = super().forward(input, hx)
+        return outputs / 2, h
+
+
+class Stateless(nn.GRUCell):
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]
+        after: Tensor = super().forward(input)
+        return after
+
+
+@pytest.mark.parametrize("module", [
+    Renamed(I, H, 2, bidirectional=True), Passing(I, H, batch_first=True), Normed(I, H), Stateless(I, H),
+    nn.utils.parametrizations.weight_norm(nn.GRU(I, H), "weight_hh_l0"), DoubleLayer(nn.GRU, I, 2 * H),
+    Renamed(I, H).double(),
+], ids=lambda one: type(one).__name__)  # fmt: skip
+def test_a_subclass_that_does_the_same_is_taken(module: nn.Module) -> None:
+    dtype = next(module.parameters()).dtype
+    assert measure(here(module), inputs().to(dtype), horizon=2, generator=0).n > 1
+
+
+class WithLengths(nn.GRU):
+    def forward(self, input: Any, lengths: Any) -> Any:  # type: ignore[override]
+        return super().forward(nn.utils.rnn.pack_padded_sequence(input, lengths))
+
+
+class OtherName(nn.GRUCell):
+    def forward(self, input: Tensor, h: Tensor | None = None) -> Tensor:
+        after: Tensor = super().forward(input, h)
+        return after
+
+
+class Masked(nn.GRUCell):
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
+        after: Tensor = super().forward(input if mask is None else input * mask[:, :I])
+        return after
+
+
+def test_a_state_by_another_name_would_not_be_recorded() -> None:
+    message = "^OtherName must call the state of its forward 'hx', as GRUCell does, got 'h'$"
+    with pytest.raises(TypeError, match=message):
+        measure(here(OtherName(I, H)), inputs())
+    assert measure(here(Masked(I, H)), inputs(), horizon=2, generator=0).n == N
+
+
+class OutputsAlone(nn.GRU):
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        outputs, _ = super().forward(input, hx)
+        return outputs[0, 0, 0]
+
+
+@pytest.mark.parametrize(("module", "reason"), [
+    (WithLengths(I, H), "WithLengths.forward\\(\\) missing 1 required positional argument: 'lengths'"),
+    (OutputsAlone(I, H), "no state among what it returns"),
+], ids=["with lengths", "outputs alone"])  # fmt: skip
+def test_a_subclass_that_is_called_otherwise_is_refused(module: nn.Module, reason: str) -> None:
+    name = type(module).__name__
+    message = (
+        rf"^{name} overrides forward of GRU and can't be called as that: .*{reason}; hold a GRU in a module instead of "
+        rf"deriving from it, or multistable\.dynamics\.register\({name}, step\) says what its step is$"
+    )
+    with pytest.raises(TypeError, match=message):
+        measure(here(module), inputs())
+
+
+class Cell(nn.Module):
+    """A leaky cell; `returns` says in what form it returns its state."""
+
+    def __init__(self, returns: str = "state", leak: float = 0.5) -> None:
+        super().__init__()
+        self.input_size, self.hidden_size, self.returns, self.leak = I, H, returns, leak
+        self.mix = nn.Linear(I + H, H)
+
+    def next(self, s: Tensor, u: Tensor) -> Tensor:
+        mixed: Tensor = self.mix(torch.cat([u, s], -1)).tanh()
+        return (1 - self.leak) * s + self.leak * mixed
+
+
+class StepCell(Cell):
+    def forward(self, u: Tensor, s: Any = None) -> Any:
+        if isinstance(s, tuple):
+            s = torch.cat(s, -1)
+        after = self.next(u.new_zeros(len(u), H) if s is None else s, u)
+        forms = {
+            "state": after, "both": (after.sum(-1), after), "state first": (after, after.sum(-1)),
+            "tuple": (after[:, :1], after[:, 1:]), "none": after.sum(-1),
+        }  # fmt: skip
+        return forms[self.returns]
+
+
+class NeedsState(Cell):
+    def forward(self, u: Tensor, s: Tensor) -> Tensor:
+        return self.next(s, u)
+
+
+class NeedsMore(Cell):
+    def forward(self, u: Tensor, s: Tensor, mask: Tensor) -> Tensor:
+        return self.next(s, u) * mask
+
+
+class DrawsAtRandom(Cell):
+    def forward(self, u: Tensor, s: Tensor) -> Tensor:
+        after = self.next(s, u)
+        return after + 0.1 * torch.randn_like(after)
+
+
+class OverTime(Cell):
+    def forward(self, inputs: Tensor, s: Any = None) -> Any:
+        over_time = inputs if self.returns == "time_first" else inputs.transpose(0, 1)
+        s = inputs.new_ones(over_time.shape[1], H) if s is None else s  # its zero is 1
+        outputs = torch.stack([s := self.next(s, u) for u in over_time])
+        return (outputs if self.returns == "time_first" else outputs.transpose(0, 1)), s
+
+
+@pytest.fixture
+def _forgotten() -> Iterator[None]:
+    known = dict(registry._ADAPTERS)
+    yield
+    registry._ADAPTERS.clear()
+    registry._ADAPTERS.update(known)
+
+
+def right(cell: Any, s: Tensor, u: Tensor) -> Tensor:
+    return cell.next(s, u)  # type: ignore[no-any-return]
+
+
+def wrong(cell: Any, s: Tensor, u: Tensor) -> Tensor:
+    return right(cell, s, u) + 0.5 * s
+
+
+@pytest.mark.usefixtures("_forgotten")
+@pytest.mark.parametrize(("cell", "layout"), [
+    *((StepCell(form), "step") for form in ("state", "both", "state first", "tuple")), (NeedsState(), "step"),
+    (OverTime("time_first"), "time_first"), (OverTime("batch_first"), "batch_first"), (StepCell().double(), "step"),
+], ids=lambda one: one if isinstance(one, str) else type(one).__name__ + one.returns)  # fmt: skip
+def test_a_registered_step_is_held_to_its_forward(cell: Cell, layout: Any) -> None:
+    given = inputs().to(cell.mix.weight.dtype)
+    register(type(cell), right, layout=layout)
+    measure(here(cell), given, horizon=2, generator=0)
+    register(type(cell), wrong, layout=layout)
+    message = f"^step of {type(cell).__name__} must do what its forward does, got states that differ by .* after the"
+    with pytest.raises(ValueError, match=message):
+        measure(cell, given, horizon=2, generator=0)
+
+
+@pytest.mark.usefixtures("_forgotten")
+@pytest.mark.parametrize(
+    "cell", [NeedsMore(), DrawsAtRandom(), StepCell("none"), Cell()], ids=lambda one: type(one).__name__
+)
+def test_what_cannot_be_compared_is_taken_on_trust(cell: Cell) -> None:
+    register(type(cell), wrong)
+    assert measure(here(cell), inputs(), horizon=2, generator=0).n == N
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_looking_goes_past_hooks_and_leaves_no_trace() -> None:
+    cell = here(NeedsState())
+    register(NeedsState, right)
+    seen: list[Any] = []
+    cell.register_forward_hook(lambda *call: seen.append(call))
+    rng = torch.get_rng_state()
+    measure(cell, inputs(), horizon=2, generator=0)
+    assert seen == [] and torch.equal(rng, torch.get_rng_state())
+
+
+def test_a_type_that_keeps_its_forward_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(*args: Any) -> None:
+        raise AssertionError("called")
+
+    monkeypatch.setattr(nn.GRU, "forward", forward)
+    assert measure(here(nn.GRU(I, H)), inputs(), horizon=2, generator=0).n == N
