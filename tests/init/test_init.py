@@ -152,7 +152,7 @@ def test_a_model_is_set_as_its_recurrent_modules_one_by_one(name: str, kind: str
     assert not differs(values(alone), model) and len(differs(values(Model()), model)) > 4
 
 
-@pytest.mark.parametrize("name", INITIALISERS)
+@pytest.mark.parametrize("name", [name for name in INITIALISERS if not {"BRC", "RNN"} <= MEANT_FOR[name]])
 def test_a_model_with_one_that_it_has_no_meaning_for_is_unchanged(name: str) -> None:
     good = next(kind for kind in LAYERS if kind in MEANT_FOR[name])
     bad = next(kind for kind in ("BRC", "RNN") if kind not in MEANT_FOR[name])

@@ -8,8 +8,11 @@ from torch import Tensor
 from multistable._utils.checks import check_positive
 from multistable.init._draw import Draw
 from multistable.init._layers import (
+    BRC,
     GRU,
     LSTM,
+    MGU,
+    NBRC,
     RNN,
     Module,
     find_layers,
@@ -18,13 +21,12 @@ from multistable.init._layers import (
     without_projection,
     zero,
 )
-from multistable.nn import BRC, MGU, NBRC
 from multistable.nn._directions import Direction
 from multistable.nn.ops._gates import gate
 
 __all__ = ["critical_"]
 
-_ALONE = (BRC, NBRC)  # whose candidate sees its own unit alone
+_ALONE = (*BRC, *NBRC)  # whose candidate sees its own unit alone
 
 
 def critical_(module: Module, gain: float = 1.0, *, generator: torch.Generator | int | None = None) -> Module:
@@ -69,7 +71,7 @@ def critical_(module: Module, gain: float = 1.0, *, generator: torch.Generator |
         1.0
     """
     gain = check_positive("gain", gain)
-    layers = find_layers("critical_", module, (*RNN, *GRU, *LSTM, MGU, *_ALONE))
+    layers = find_layers("critical_", module, (*RNN, *GRU, *LSTM, *MGU, *_ALONE))
     with_nonlinearity("critical_", [layer for layer in layers if isinstance(layer.module, RNN)], "tanh")
     without_projection("critical_", layers)
     alone = with_biases("critical_", [layer for layer in layers if isinstance(layer.module, _ALONE)])
