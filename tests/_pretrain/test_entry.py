@@ -175,7 +175,7 @@ def test_an_iterator_that_ends() -> None:
     with pytest.raises(RuntimeError, match="inputs ran out after 5 of 9 steps: pass an iterable that can start over"):
         pretrain(here(nn.GRU(1, 4)), once(), steps=9, generator=0)
     with pytest.raises(RuntimeError, match="inputs ran out before the layers were set: pass an iterable that can"):
-        pretrain(here(nn.GRU(1, 4)), islice(once(), 4), objective="linear_autoencoder", generator=0)
+        pretrain(here(nn.GRU(1, 4)), islice(once(), 1), objective="linear_autoencoder", generator=0)
 
 
 def test_progress_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:

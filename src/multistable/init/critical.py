@@ -118,7 +118,7 @@ def _candidate(layer: Direction) -> int:
 
 def _blind(layer: Direction) -> tuple[int, ...]:
     """The places of the gates that must not see the state, lest h and -h be treated differently."""
-    return (0, 1, 3) if isinstance(layer.module, LSTM) else (0,) if isinstance(layer.module, (*GRU, MGU)) else ()
+    return (0, 1, 3) if isinstance(layer.module, LSTM) else (0,) if isinstance(layer.module, (*GRU, *MGU)) else ()
 
 
 def _sensitivity(layer: Direction) -> Tensor:
