@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from multistable import attractors, fixed_points, measure, warmup
 from multistable._utils import together
 from multistable._utils.randomness import draw_seed
+from multistable.nn import GRU
 
 BATCH = 8  # in all processes together
 F64 = torch.float64
@@ -46,6 +48,16 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
 
 def gru() -> nn.Module:
     return seeded(lambda: nn.GRU(2, 4, dtype=F64))
+
+
+def hard(hardness: float) -> nn.Module:
+    return seeded(lambda: GRU(2, 4, dtype=F64, hardness=hardness))
+
+
+def frozen(one: bool) -> nn.Module:
+    module = gru()
+    next(module.parameters()).requires_grad_(not one)
+    return module
 
 
 def contracting() -> nn.Module:
@@ -154,6 +166,7 @@ def attempts(rank: int, size: int) -> dict[str, Callable[[], Any]]:
     last = rank == size - 1
     options: dict[str, Any] = {"steps": 3, "horizon": 4, "batch_size": 25, "generator": 0}
     calls = iter(range(9))
+    numpys: Any = np.int64(10 + last)
 
     def broken_off(count: int, _: torch.Generator) -> Tensor:
         """Fails in the second step, after two calls for the measure and one for the first step."""
@@ -176,6 +189,9 @@ def attempts(rank: int, size: int) -> dict[str, Callable[[], Any]]:
         "another argument": lambda: warmup(gru(), mine, **options | {"lr": 0.1 + last}),
         "another constant input": lambda: measure(gru(), mine, u=torch.ones(2) * rank),
         "other weights": lambda: warmup(nn.GRU(2, 4, dtype=F64) if last else gru(), mine, **options),
+        "another hardness": lambda: measure(hard(0.1 * last), mine),
+        "frozen in one": lambda: warmup(frozen(last), mine, **options),
+        "another horizon of NumPy": lambda: measure(gru(), mine, horizon=numpys),
         "another call": lambda: (measure if last else attractors)(gru(), mine),
         "another form of inputs": lambda: measure(gru(), [mine] if last else mine),
         "no group": lambda: warmup(gru(), mine, process_group="us", **options),  # type: ignore[arg-type]

@@ -19,7 +19,11 @@ NO_GROUP = "TypeError: process_group must be a ProcessGroup, 'alone' or None, go
 SHARDED = "TypeError: parameter '0.weight_ih_l0' must be whole in each process, got DTensor: warm up, or measure,"
 LR = "ValueError: lr must be the same in all processes, got 0.1 in process 0 and 1.1 in process 1"
 INPUT = "ValueError: u must be the same in all processes, got [0.0, 0.0] in process 0 and [1.0, 1.0] in process 1"
-WEIGHTS = "ValueError: replicas must have the same parameters, got others in process 1 than in process 0: wrap the"
+WEIGHTS = (
+    "ValueError: replicas must have the same parameters and buffers, and the same of them frozen, got others in "
+    "process 1 than in process 0: wrap the"
+)
+NUMPY = "ValueError: horizon must be the same in all processes, got 10 in process 0 and 11 in process 1"
 CALLS = "RuntimeError: processes must make the same call, got attractors in process 0, measure in process 1"
 FORMS = "RuntimeError: processes must go through the same steps, with inputs of the same form, got 'sequences to draw"
 ONLY_SOME = "TimeoutError: measure must be called by all 2 processes of the group, but within 1 s 1 did not call it:"
@@ -30,6 +34,9 @@ OUTCOMES = {
     "another argument": (LR, LR),
     "another constant input": (INPUT, INPUT),
     "other weights": (WEIGHTS, WEIGHTS),
+    "another hardness": (WEIGHTS, WEIGHTS),
+    "frozen in one": (WEIGHTS, WEIGHTS),
+    "another horizon of NumPy": (NUMPY, NUMPY),
     "another call": (CALLS, CALLS),
     "another form of inputs": (FORMS, FORMS),
     "no group": (NO_GROUP, NO_GROUP),

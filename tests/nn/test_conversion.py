@@ -171,3 +171,8 @@ def test_there_is_nothing_to_go_back_from() -> None:
     ):
         revert(BRC(1, 2))
     assert isinstance(revert(nn.Sequential(nn.GRU(1, 2))), nn.Sequential)
+
+
+def test_modules_without_values_go_both_ways() -> None:
+    model = nn.GRU(3, 4, device="meta")
+    assert type(revert(convert(model))) is nn.GRU

@@ -30,9 +30,10 @@ def saved_and_loaded(module: nn.Module, *example: Tensor) -> Any:
 
 
 @pytest.mark.usefixtures("device")
+@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("kind", [GRU, LSTM, MGU, BRC, NBRC])
-def test_a_traced_layer_is_the_layer_for_any_batch(kind: Any) -> None:
-    layer = here(kind(I, H, batch_first=True, bidirectional=True, dtype=torch.float64, hardness=0.1))
+def test_a_traced_layer_is_the_layer_for_any_batch(kind: Any, bidirectional: bool) -> None:
+    layer = here(kind(I, H, batch_first=True, bidirectional=bidirectional, dtype=torch.float64, hardness=0.1))
     traced = saved_and_loaded(layer, random(B, T, I))
     x = random(3, T, I)
     torch.testing.assert_close(flat(traced(x)), flat(layer(x)), rtol=1e-12, atol=1e-13)

@@ -34,21 +34,23 @@ def check_whole(module: nn.Module) -> None:
 
 @torch.no_grad()
 def check_replicas(processes: Processes, stacks: Sequence[Stack]) -> None:
-    """Raise in every process unless the recurrent modules' parameters are the same in all, to the bit.
+    """Raise in every process unless the recurrent modules are the same in all: parameters and buffers to the bit.
 
     Raises:
-        ValueError: they are not.
+        ValueError: they are not, or others of the parameters are frozen.
     """
     if processes.size == 1:
         return
     digest = hashlib.sha256()
-    for parameter in (parameter for stack in stacks for parameter in stack.parameters()):
-        digest.update(f"{parameter.dtype} {tuple(parameter.shape)}".encode())
-        digest.update(parameter.cpu().contiguous().numpy().tobytes())
+    for stack in stacks:
+        for one in (*stack.parameters(), *stack.module.buffers()):
+            digest.update(f"{one.dtype} {tuple(one.shape)} {one.requires_grad}".encode())
+            digest.update(one.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     first, *others = processes.exchange("replicas", digest.digest())
     for rank, other in enumerate(others, 1):
         if other != first:
             raise ValueError(
-                f"replicas must have the same parameters, got others in process {rank} than in process 0: "
+                "replicas must have the same parameters and buffers, and the same of them frozen, got others in "
+                f"process {rank} than in process 0: "
                 "wrap the module in DistributedDataParallel first, or seed torch with the same number before it is made"
             )

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import numbers
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Union
@@ -128,6 +129,8 @@ def _comparable(value: Any) -> Any:
     """What can be compared between processes; None for anything else."""
     if isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, numbers.Real):  # of NumPy
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
     if isinstance(value, Tensor) and not value.is_meta:
         return value.tolist()
     return list(value) if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value) else None

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 from multistable.nn._call import Call, State, TensorOrPacked
 from multistable.nn._directions import suffixes
 from multistable.nn._module import RecurrentModule, check_flag, check_size
-from multistable.nn.ops._plain import untraced
+from multistable.nn.ops._plain import is_traced, untraced
 
 __all__ = ["RecurrentLayer", "check_dropout"]
 
@@ -104,8 +104,10 @@ class RecurrentLayer(RecurrentModule):
                 outputs.append(call.turn(output) if reverse else output)
                 lasts.append(last)
             data = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-        # Return a copy of what the backward pass keeps: callers may write into the output, as into nn.GRU's.
-        data = data.clone() if data.requires_grad and data is outputs[0] else data
+        # Return a copy of what the backward pass keeps: callers may write into the output, as into nn.GRU's. A trace is
+        # one and the same with gradients and without, as torch checks.
+        kept = data is outputs[0] and (data.requires_grad or is_traced())
+        data = data.clone() if kept else data
         return call.pack(data), call.states(torch.stack(lasts))
 
 

@@ -75,7 +75,7 @@ def revert(model: nn.Module, *, soft: bool = False) -> Any:
     """
     layers = _find(model, _TORCHS, (nn.GRU, nn.LSTM), "a GRU or LSTM of multistable.nn")
     for name, layer in layers:
-        if layer.hardness > 0 and not soft:
+        if not (soft or layer.hardness.is_meta) and layer.hardness > 0:
             raise ValueError(
                 f"{name} has a hardness of {layer.hardness.item():.4g}, which torch's {type(layer).__name__} can't "
                 "have: soft=True makes its gates ordinary ones"

@@ -122,7 +122,7 @@ class Recurrence:
         return f"{path} ({reason})" if reason else path
 
     def hold(self, drive: Tensor, h: Tensor, weight_hh: Tensor, steps: int, hardness: Hardness = 0.0) -> Tensor:
-        """The state after a number of steps under a constant drive, without a gradient.
+        """The state after a number of steps under a constant drive, without a derivative of any kind.
 
         A kernel keeps nothing of the steps between; the plain path is a loop over `step`.
 
@@ -154,7 +154,8 @@ class Recurrence:
         )
         check_int("steps", steps, at_least=0)
         path, _ = choose(self.name, weight_hh)
-        return self._hold(drive, h, weight_hh, as_hardness(hardness), steps, path)
+        with torch.no_grad():
+            return self._hold(drive, h, weight_hh, as_hardness(hardness), steps, path)
 
     def reference(
         self,
