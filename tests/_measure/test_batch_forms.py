@@ -91,6 +91,15 @@ def test_every_form_of_a_batch(form: str) -> None:
     assert found == expected and torch.equal(found.states, expected.states)
 
 
+def test_an_argument_that_may_be_none_or_a_tuple_gets_all_of_it() -> None:
+    class OfPair(OfX):
+        def forward(self, pair: tuple[Tensor, Tensor] | None) -> Any:
+            assert pair is not None and len(pair) == 2
+            return super().forward(pair[0])
+
+    assert measured(OfPair(), (X, Y)) == measured(OfX(), X)
+
+
 @pytest.mark.parametrize("form", ITEMS)
 def test_every_form_of_an_item_of_a_data_set(form: str) -> None:
     kind, item = ITEMS[form]

@@ -57,6 +57,15 @@ def test_wrappers_of_torchs_have_no_name_and_the_signature_of_what_they_wrap() -
         (entered,) = {model_call(model, (X, LENGTHS, Y)).args[1]}
         assert entered is LENGTHS
     assert measured(compiled, (X, LENGTHS, Y)) == plain
+    cell, sequences = here(nn.GRUCell(I, H)), here(torch.randn(7, 5, I))
+    bare = measure(cell, sequences, horizon=3, generator=0)
+    cells: list[Any] = [torch.compile(cell, backend="eager"), nn.DataParallel(cell, device_ids=[])]
+    for wrapped_cell in cells:
+        assert measure(wrapped_cell, sequences, horizon=3, generator=0) == bare
+    with pytest.warns(DeprecationWarning, match="jit.script"):
+        scripted: Any = torch.jit.script(nn.GRU(I, H))
+    with pytest.raises(ValueError, match="module must be or hold a recurrent layer, got .*RecursiveScriptModule"):
+        measure(scripted, sequences)
     assert [one.name for one in dynamics(nn.DataParallel(nn.GRU(I, H), device_ids=[]))] == ["l0"]
 
 

@@ -1,6 +1,7 @@
 """What is held and scored, against maps that are known by hand."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 from multistable import measure, vaa
 from multistable._measure.constants import constants, draw_constant
 from multistable._measure.results import Multistability
-from multistable._measure.score import _at_rest, score
+from multistable._measure.score import score
 from multistable._measure.selection import select
-from multistable.dynamics import stacks
+from multistable._measure.settling import at_rest
+from multistable.dynamics import register, registry, stacks
 
 
 def shrinking(*factors: float) -> Any:
@@ -93,11 +95,28 @@ def test_at_rest_is_what_would_go_less_than_tol_in_as_many_steps_again() -> None
     assert scored(shrinking(1.0), [start], 10, 1e-3, seed=0).at_rest == 1
 
 
-def test_rounding_alone_is_rest() -> None:
-    states = 1e3 * torch.rand(20, 1, generator=torch.Generator().manual_seed(0))
-    moved = states * (1 + 2 * torch.finfo(torch.float32).eps) - states
-    assert (moved > 0).any() and _at_rest(states, moved, 1e-9).all()
-    assert not _at_rest(states, 10 * moved + 1e-3, 1e-9).any()
+def test_rounding_to_and_fro_is_rest_and_rounding_on_and_on_is_not() -> None:
+    """States of up to 1,000 that a step moves by their last two bits, within 1e-2 over 50 steps or beyond."""
+    eps = torch.finfo(torch.float32).eps
+    now = 1e3 * torch.rand(20, 1, generator=torch.Generator().manual_seed(0))
+    moved = 2 * eps * now
+    assert (moved > 1e-2 / 100).any()
+    assert at_rest([50, 100], [now + moved, now], moved, 1e-2).all()
+    drifted = at_rest([50, 100], [now - 50 * moved, now], moved, 1e-2)
+    assert torch.equal(drifted, (100 * moved <= 1e-2)[:, 0])
+    assert not at_rest([50, 100], [now, now], 10 * moved + 1e-3, 1e-2).any()
+
+
+def test_a_slow_gate_in_single_precision_is_not_at_rest() -> None:
+    """Each step is a rounding or less of the state, and all go one way: by more than 100 tol in 100,000 steps."""
+    torch.manual_seed(0)
+    gru = nn.GRU(2, 8)
+    with torch.no_grad():
+        gru.get_parameter("bias_hh_l0")[8:16] = 15.5
+    start = [torch.randn(32, 8) / 2]
+    early, late = (scored(gru, start, horizon, 1e-4, seed=0) for horizon in (2_000, 100_000))
+    assert ((late.states - early.states).norm(dim=1) > 1e-2).all()
+    assert early.at_rest < 0.1
 
 
 @pytest.mark.parametrize(("factor", "start", "drive", "growing"), [
@@ -114,6 +133,31 @@ def test_only_what_grows_ever_faster_is_growing(factor: float, start: float, dri
         rnn.get_parameter("bias_hh_l0").fill_(drive)
     found = scored(rnn, [torch.tensor([[start], [start / 2]], dtype=torch.float64)], 100, 1e-4, seed=0)
     assert found.growing == growing
+
+
+@pytest.mark.parametrize("angle", [0.001 * 1.3**k for k in range(20)])
+def test_what_turns_at_a_distance_does_not_grow(angle: float, turning: Any) -> None:
+    """Its largest entry rises and falls between 70 and 100."""
+    starts = 100 * torch.tensor([[math.cos(a), math.sin(a)] for a in range(7)], dtype=torch.float64)
+    assert not scored(turning(angle), [starts], 480, 1e-4, seed=0).growing
+
+
+@pytest.fixture
+def turning() -> Iterator[Any]:
+    class Turning(nn.Module):
+        input_size, hidden_size = 1, 2
+
+        def __init__(self, angle: float) -> None:
+            super().__init__()
+            cos, sin = math.cos(angle), math.sin(angle)
+            self.turn = nn.Parameter(torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float64))
+
+        def forward(self, u: Tensor, s: Tensor) -> Tensor:
+            return s @ self.turn
+
+    register(Turning, lambda cell, s, u: s @ cell.turn)
+    yield Turning
+    del registry._ADAPTERS[Turning]
 
 
 def test_autocast_around_it_reaches_no_state() -> None:

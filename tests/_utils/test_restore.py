@@ -1,6 +1,7 @@
 """Models, data and surroundings that make trouble."""
 
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -210,6 +211,70 @@ def test_a_cell_whose_states_do_not_depend_on_its_parameters() -> None:
             warmup(cell, torch.randn(5, 6, 2), generator=0)
     finally:
         del registry._ADAPTERS[Fixed]
+
+
+def test_parameters_of_which_none_matters() -> None:
+    """States are apart, and no more is missing than a gradient: that is no collapse."""
+
+    class Elsewhere(nn.Module):
+        input_size, hidden_size = 1, 4
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell, self.unused = nn.GRUCell(1, 4), nn.Parameter(torch.zeros(3))
+
+        def forward(self, u: Tensor, s: Tensor | None = None) -> Tensor:
+            h: Tensor = self.cell(u, s)
+            return h
+
+    register(Elsewhere, lambda one, s, u: one.cell(u, s), parameters=lambda one: [one.unused])
+    try:
+        with pytest.raises(ValueError, match="must depend on a parameter that requires a gradient"):
+            warmup(Elsewhere(), torch.randn(5, 6, 1), generator=0)
+    finally:
+        del registry._ADAPTERS[Elsewhere]
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_weights_that_are_normalised_as_they_are_looked_up_are_as_they_were(raises: bool) -> None:
+    class Embedded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.rnn = nn.Embedding(12, 4, max_norm=0.5), nn.GRU(4, 3)
+
+        def forward(self, tokens: Tensor) -> None:
+            self.rnn(self.embedding(tokens))
+            if raises:
+                raise ArithmeticError
+
+    torch.manual_seed(0)
+    model, tokens = Embedded(), torch.randint(12, (9, 20))
+    before = model.embedding.weight.detach().clone()
+    if raises:
+        with pytest.raises(ArithmeticError):
+            warmup(model, tokens, steps=2, horizon=3)
+    else:
+        warmup(model, tokens, steps=2, horizon=3)
+    assert torch.equal(model.embedding.weight, before)
+    model.embedding(tokens)
+    assert not torch.equal(model.embedding.weight, before)
+
+
+def test_draws_of_python_and_numpy_follow_the_seed_and_leave_the_global_state() -> None:
+    class Drawing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(1, 3)
+
+        def forward(self, inputs: Tensor) -> None:
+            self.rnn(inputs + random.random() + float(np.random.rand()))
+
+    torch.manual_seed(0)
+    model, inputs = Drawing(), torch.randn(9, 4, 1)
+    states = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+    found = [measure(model, inputs, horizon=2, generator=3).states for _ in range(2)]
+    assert torch.equal(*found)
+    assert states == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index]
 
 
 @pytest.mark.parametrize("raises", [False, True])

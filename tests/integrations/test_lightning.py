@@ -161,6 +161,39 @@ def test_the_monitor_takes_the_validation_loader_and_logs_each_layer_with_a_figu
     assert [one.step for one in events.Images("multistability")] == [0, 6]
 
 
+@pytest.mark.parametrize("make", [lambda: MultistabilityWarmup(**SHORT), lambda: MultistabilityMonitor(horizon=5, n=8)])
+def test_batches_are_what_training_gets(tmp_path: Path, make: Any) -> None:
+    """Converted to double precision by the trainer, and scaled by the model."""
+
+    class Scaled(Memory):
+        largest = 0.0
+
+        def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+            inputs, targets = batch
+            return inputs / 255, targets / 255
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            self.largest = max(self.largest, inputs.abs().max().item())
+            assert inputs.dtype == torch.float64
+            return super().forward(inputs)
+
+    torch.manual_seed(1)
+    model = Scaled()
+    inputs = 255 * torch.rand(24, 9, 1)
+    batches = DataLoader(TensorDataset(inputs, inputs[:, 0]), batch_size=8)
+    fit(model, tmp_path, make(), loaders=[batches], precision="64-true")
+    assert 0 < model.largest <= 1
+
+
+def test_a_monitor_of_another_fit_starts_anew(tmp_path: Path) -> None:
+    monitor = MultistabilityMonitor(2, unit="step", horizon=5, n=8)
+    fit(new_model(), tmp_path, monitor)
+    first = monitor.history
+    fit(new_model(nn.GRU(1, 6, 2, batch_first=True)), tmp_path, monitor)
+    assert list(monitor.history) == list(first)
+    assert all(len(one.per_layer) == 2 for one in monitor.history.values())
+
+
 def test_hardening_goes_with_the_optimiser_and_through_a_checkpoint(tmp_path: Path) -> None:
     def hard() -> Memory:
         return new_model(multistable.nn.GRU(1, 6, batch_first=True))

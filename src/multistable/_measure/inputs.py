@@ -16,6 +16,7 @@ from multistable._measure.placing import as_tensor, placed
 from multistable._utils.checks import check_finite, check_ordinary
 from multistable._utils.processes import ALONE, Processes
 from multistable._utils.share import Share
+from multistable._utils.wrappers import unwrapped
 from multistable.dynamics import Forward, Sequences, Stack, record
 from multistable.dynamics._model_call import ModelCall, is_mapping, model_call
 from multistable.dynamics.calls import check_inputs, full_lengths
@@ -149,7 +150,7 @@ def received(
 
 def _itself(module: nn.Module, stacks: Sequence[Stack], forward: Forward | None) -> Stack | None:
     """The module as a recurrent one; None where it is a model that holds some, or is called by `forward`."""
-    return stacks[0] if stacks[0].module is module and forward is None else None
+    return stacks[0] if stacks[0].module is unwrapped(module) and forward is None else None
 
 
 def _is_pool(inputs: Any) -> bool:

@@ -12,7 +12,7 @@ from multistable._measure.score import score
 from multistable._measure.selection import Selection
 from multistable._utils.randomness import draw_seed
 
-__all__ = ["probe"]
+__all__ = ["kept", "probe"]
 
 _MEASURED = 32  # states: VAA 0.03 is one attractor
 
@@ -44,7 +44,7 @@ def probe(
 
     def measured() -> Multistability:
         own = torch.Generator().manual_seed(seed)
-        reached = selection.reach(batches or _kept(measured_on, batches), _MEASURED, own)
+        reached = selection.reach(batches or kept(measured_on, batches), _MEASURED, own)
         (held,) = constants(selection.whole(), None, reached, own)
         found = score(selection.whole(), reached.states, horizon, tol, held)
         return replace(found, open_loop=reached.open_loop)
@@ -52,8 +52,8 @@ def probe(
     return measured
 
 
-def _kept(batches: Iterable[Any], kept: list[Any]) -> Iterator[Any]:
-    """The batches, each kept as it is taken."""
+def kept(batches: Iterable[Any], those: list[Any]) -> Iterator[Any]:
+    """The batches, each put with those that are kept as it is taken."""
     for batch in batches:
-        kept.append(batch)
+        those.append(batch)
         yield batch

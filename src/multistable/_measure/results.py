@@ -61,10 +61,10 @@ class Multistability:
     Attributes:
         vaa: VAA of the whole network at the horizon, between 1/n (all states together) and 1 (all apart).
         residual: the largest `|f(s, u) - s|` at the horizon; 0 where every state is an equilibrium to the last bit.
-        at_rest: the share of states that are at rest at the horizon: at the pace of their last step they would go less
-            than `tol` in as many steps again, or they move by rounding alone.
-        growing: whether states explode: the largest entry of any is above 10, and grows faster in the second half of
-            the horizon than in the quarter before. The cell state of an LSTM may grow at an even pace.
+        at_rest: the share of states that are at rest at the horizon: they would go less than `tol` in as many steps
+            again, at the pace of their last step, or of the last half where that step is no more than rounding.
+        growing: whether states explode: the largest entry of any is above 10, and grows faster and faster from an
+            eighth of the horizon to twice it. The cell state of an LSTM may grow at an even pace.
         per_layer: VAA and residual of each layer and direction alone.
         trace: both on the way to the horizon.
         states: the states at the horizon, all layers side by side, (n, S).

@@ -9,13 +9,11 @@ from torch import Tensor
 from multistable._measure.constants import Constants
 from multistable._measure.results import LayerMultistability, Multistability, Trace
 from multistable._measure.selection import Selection
+from multistable._measure.settling import at_rest, growing
 from multistable.dynamics import CHUNK, Dynamics, states_at
 from multistable.functional import vaa
 
 __all__ = ["score"]
-
-_ROUNDING = 4  # resolutions of a state's length by which rounding alone may move it
-_LARGE, _FASTER = 10.0, 1.2  # an entry of a state that grows; its pace, as a multiple of what it was before
 
 
 @torch.no_grad()
@@ -53,12 +51,20 @@ def score(selection: Selection, reached: Sequence[Tensor], horizon: int, tol: fl
         for at_horizon in zip(*walks, strict=True)
     ]
     trace = _trace("the network", horizons, whole, tol)
-    last = whole[-1]
+    last, states = whole[-1], [at.state for at in whole]
+
+    def go_on(rows: Tensor) -> Tensor:
+        ends = (
+            stack.hold(walk[-1].state[rows], u, horizon)
+            for stack, walk, u in zip(selection.stacks, walks, held.stacks, strict=True)
+        )
+        return torch.cat([end.abs() for end in ends], -1).amax(1)
+
     return Multistability(
         vaa=trace.vaa[-1],
         residual=trace.residual[-1],
-        at_rest=_at_rest(last.state, last.moved, tol / horizon).float().mean().item(),
-        growing=_growing(horizons, torch.stack([at.state.abs().max() for at in whole]).tolist()),
+        at_rest=at_rest(horizons, states, last.moved, tol).float().mean().item(),
+        growing=growing(horizons, states, go_on),
         per_layer=tuple(layers),
         trace=trace,
         states=last.state,
@@ -100,23 +106,3 @@ def _trace(name: str, horizons: list[int], walk: list[_At], tol: float) -> Trace
             raise FloatingPointError(f"states of {name} are no longer finite after {step} steps under a constant input")
     scores = torch.stack([vaa(at.observed, tol) for at in walk])
     return Trace(tuple(horizons), tuple(scores.tolist()), tuple(residuals.tolist()))
-
-
-def _at_rest(states: Tensor, moved: Tensor, pace: float) -> Tensor:
-    """Which states move by no more than `pace` in a step, or by rounding alone, (n, S) -> (n,)."""
-    rounding = _ROUNDING * torch.finfo(states.dtype).eps * states.norm(dim=1)
-    resting: Tensor = moved.norm(dim=1) <= rounding.clamp(min=pace)
-    return resting
-
-
-def _growing(horizons: list[int], sizes: list[float]) -> bool:
-    """Whether sizes are large, and grow faster from half of the last horizon on than from a quarter to its half."""
-    size_at = dict(zip(horizons, sizes, strict=True))
-    last = horizons[-1]
-    half = max((step for step in horizons if step <= last / 2), default=0)
-    quarter = max((step for step in horizons if step <= half / 2), default=0)
-    if quarter == 0 or size_at[last] <= _LARGE:
-        return False
-    earlier = (size_at[half] - size_at[quarter]) / (half - quarter)
-    later = (size_at[last] - size_at[half]) / (last - half)
-    return later > 0 and later >= _FASTER * earlier

@@ -1,7 +1,7 @@
 """The linear autoencoder for sequences, from the products of all prefixes."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -95,11 +95,6 @@ def prefix_products(sequences: Iterable[Sequences], mean: Tensor, window: int) -
     for above, row in zip(range(0, k * (window - 1), k), range(k, k * window, k), strict=True):
         products[row : row + k, row:] = products[above:row, above:-k] - ends[above:row, above:-k]
     return products
-
-
-def _chunks(sequences: Sequences) -> Iterator[Sequences]:
-    for rows in torch.arange(len(sequences), device="cpu").split(_AT_A_TIME):
-        yield sequences.rows(rows)
 
 
 def _masked(sequences: Sequences, mean: Tensor | None = None) -> Tensor:

@@ -1,9 +1,11 @@
 """Randomness from explicit generators; the global random state is left as it was."""
 
 import numbers
+import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 __all__ = ["as_generator", "draw_seed", "forked_rng"]
@@ -34,12 +36,22 @@ def draw_seed(generator: torch.Generator) -> int:
 
 @contextmanager
 def forked_rng(devices: Iterable[torch.device], generator: torch.Generator) -> Iterator[None]:
-    """Seed torch's global generators from `generator` for a block of foreign code, and restore them after it."""
+    """Seed all global generators from `generator` for a block of foreign code, and restore them after it.
+
+    They are those of torch, NumPy and Python.
+    """
     cuda = [device for device in devices if device.type == "cuda"]
     seed = draw_seed(generator)
+    of_python, of_numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=cuda):
         torch.default_generator.manual_seed(seed)
         for device in cuda:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
-        yield
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)

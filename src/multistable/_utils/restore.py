@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +16,13 @@ __all__ = ["attributes_kept", "kept_on_failure", "undisturbed"]
 def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
     """Run foreign code on `model`, then restore its training mode and buffers and the global random state.
 
-    Within the block the model is in evaluation mode, so that dropout is off and no statistics are updated, and torch's
-    global generators are seeded from `generator`.
+    Within the block the model is in evaluation mode, so that dropout is off and no statistics are updated, and the
+    global generators are seeded from `generator`. Embeddings that normalise their weights as they look them up get
+    these back, too.
     """
     training = {module: module.training for module in model.modules()}
-    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    written = [*model.buffers(), *(one.weight for one in model.modules() if _normalises(one))]
+    values = [(one, one.detach().clone()) for one in written]
     try:
         with forked_rng({parameter.device for parameter in model.parameters()}, generator):
             model.eval()
@@ -28,8 +31,12 @@ def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
         for module, mode in training.items():
             module.training = mode
         with torch.no_grad():
-            for buffer, value in buffers.items():
-                buffer.copy_(value)
+            for one, value in values:
+                one.copy_(value)
+
+
+def _normalises(module: nn.Module) -> TypeGuard[nn.Embedding | nn.EmbeddingBag]:
+    return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ def inside(module: nn.Module) -> nn.Module | None:
     if isinstance(module, DataParallel | DistributedDataParallel):
         wrapped: nn.Module = module.module
         return wrapped
-    return module._modules.get("_orig_mod")
+    return next((child for name, child in module.named_children() if name == "_orig_mod"), None)
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

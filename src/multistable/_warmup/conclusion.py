@@ -85,14 +85,15 @@ def conclude(
         where = "whole sequences lead" if max_prefix is None else f"after {max_prefix} steps the sequences have led"
         remedy = "check that they differ" if max_prefix is None else "raise max_prefix, or pack padded sequences"
         return "collapsed" if collapsed else "below target", (
-            f"{change}; before anything is held, {where} to states that coincide (VAA {apart:.2f}), as they do where "
-            f"sequences begin alike, with padding or a header, and states that coincide never part: {remedy}"
+            f"{change}; before anything is held, {where} to states closer than tol = {after.tol:g} (VAA {apart:.2f}), "
+            f"as they do where sequences begin alike, with padding or a header: {remedy}; where states are that small, "
+            "lower tol"
         )
     if collapsed:
         return "collapsed", (
-            f"{change}; the last {len(last)} had no gradient: in every layer all states coincide even after one step "
-            "under a constant input, or are so large that tanh no longer tells them apart; check that the sequences "
-            "differ, or start from other weights"
+            f"{change}; the last {len(last)} had no gradient: in every layer all states lie within tol of each other "
+            "even after one step under a constant input, or are so large that tanh no longer tells them apart; check "
+            "that the sequences differ, lower tol, or start from other weights"
         )
     if lowest >= _REACHED * target:
         return "below target", (

@@ -80,8 +80,10 @@ class Descent:
         losses = [(one.vaa_star - self.target) ** 2 for one in held] + [excess_growth(rate) for rate in rates]
         loss = torch.stack(losses).sum() / len(self.selection.layers)
         gradients: Sequence[Tensor]
-        if loss.requires_grad:
-            gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        reaching = torch.autograd.grad(loss, parameters, allow_unused=True) if loss.requires_grad else [None]
+        if any(gradient is not None for gradient in reaching):
+            pairs = zip(reaching, parameters, strict=True)
+            gradients = [torch.zeros_like(one) if gradient is None else gradient for gradient, one in pairs]
         elif any(len(start) > 0 for start, _ in starts.values()):
             raise ValueError("the states of a layer to warm up must depend on a parameter that requires a gradient")
         else:  # all of the batch is in other processes

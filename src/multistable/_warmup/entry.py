@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -194,7 +195,7 @@ def _blamed_on(records: Sequence[StepRecord]) -> Iterator[None]:
 def _asks_to_stop(callback: Callable[[WarmupStep], bool | None] | None, step: WarmupStep, processes: Processes) -> bool:
     """Whether the callback of any process does."""
     answer = None if callback is None else callback(step)
-    if not isinstance(answer, bool | None):
+    if not isinstance(answer, bool | np.bool | None):
         raise TypeError(f"callback must return None, or True to stop, got {type(answer).__name__}")
     return any(processes.exchange("stop", bool(answer)))
 

@@ -1,6 +1,7 @@
 """How a batch enters a model: the arguments of its forward, read from its signature."""
 
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,8 +123,11 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _is_annotated(parameter: inspect.Parameter, kind: type) -> bool:
-    annotated = typing.get_origin(parameter.annotation) or parameter.annotation
-    return isinstance(annotated, type) and issubclass(annotated, kind) and not issubclass(annotated, PackedSequence)
+    """Whether it is annotated as of a kind, or as of one of several that are."""
+    is_union = typing.get_origin(parameter.annotation) in (typing.Union, types.UnionType)
+    given = typing.get_args(parameter.annotation) if is_union else [parameter.annotation]
+    kinds = [typing.get_origin(one) or one for one in given]
+    return any(isinstance(one, type) and issubclass(one, kind) and one is not PackedSequence for one in kinds)
 
 
 def _has_no_forward(module: nn.Module) -> bool:

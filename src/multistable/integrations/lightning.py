@@ -38,6 +38,7 @@ from torch.utils.data import DataLoader
 
 import multistable.nn
 from multistable._measure import Multistability, measure
+from multistable._measure.probe import kept
 from multistable._utils.checks import check_int
 from multistable._utils.choices import check_choice
 from multistable._utils.randomness import as_generator, draw_seed
@@ -56,9 +57,9 @@ __all__ = ["Hardening", "MultistabilityMonitor", "MultistabilityWarmup"]
 class MultistabilityWarmup(Callback):
     """Warms up the model's recurrent layers once, before the first training step.
 
-    It runs on the trainer's own training loader, in every process. It does not run again where training goes on from a
-    checkpoint, nor in a second `fit` with the same callback. Status and message go to Lightning's log, VAA before and
-    after, the residual and seconds to the trainer's loggers.
+    It runs on the trainer's own training loader, in every process, on batches as training steps get them. It does not
+    run again where training goes on from a checkpoint, nor in a second `fit` with the same callback. Status and message
+    go to Lightning's log, VAA before and after, the residual and seconds to the trainer's loggers.
 
     Args:
         generator: draws all that is random: a seed, the same in every process, or a `torch.Generator`; by default a new
@@ -83,7 +84,7 @@ class MultistabilityWarmup(Callback):
             return
         loader = _single("training", trainer.train_dataloader)
         with _apart(loader) as own:
-            self.result = warmup(pl_module, own, generator=self._generator, **self._options)
+            self.result = warmup(pl_module, _Ready(trainer, own), generator=self._generator, **self._options)
         self._done = True
         rank_zero_info(f"Multistability warmup, {self.result.status}: {self.result.message}")
         _log(
@@ -120,7 +121,7 @@ class MultistabilityMonitor(Callback):
         **options: further arguments of `multistable.measure`.
 
     Attributes:
-        history: what was measured, by the global step.
+        history: what was measured in the last `fit`, by the global step.
 
     Raises:
         TypeError: an argument has the wrong type, or an option is unknown; or, in `fit`, the trainer has several
@@ -150,9 +151,9 @@ class MultistabilityMonitor(Callback):
         loader = trainer.val_dataloaders or _single("training", trainer.train_dataloader)
         if isinstance(loader, Mapping | list | tuple):
             loader = next(iter(loader.values() if isinstance(loader, Mapping) else loader))
-        self._probe = []
+        self.history, self._probe = {}, []
         with _apart(loader) as own:
-            self._measure(trainer, pl_module, _kept(own, self._probe))
+            self._measure(trainer, pl_module, kept(_Ready(trainer, own), self._probe))
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         step = trainer.global_step
@@ -242,11 +243,18 @@ def _apart(loader: Any) -> Iterator[Any]:
             one.set_state(state)
 
 
-def _kept(batches: Any, kept: list[Any]) -> Iterator[Any]:
-    """The batches, each kept as it is taken."""
-    for batch in batches:
-        kept.append(batch)
-        yield batch
+class _Ready:
+    """The batches of a loader as a step of the model gets them: converted, on the device, and through its hooks."""
+
+    def __init__(self, trainer: pl.Trainer, loader: Any) -> None:
+        self._trainer, self._loader = trainer, loader
+
+    def __iter__(self) -> Iterator[Any]:
+        trainer = self._trainer
+        for batch in self._loader:
+            converted = trainer.precision_plugin.convert_input(batch)
+            before: Any = trainer.lightning_module._on_before_batch_transfer(converted, dataloader_idx=0)
+            yield trainer.strategy.batch_to_device(before, dataloader_idx=0)
 
 
 def _log(trainer: pl.Trainer, metrics: dict[str, float]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.library import custom_op
 
 from multistable.nn.ops._gates import value_of
+from multistable.nn.ops._vmap import one_by_one
 
 __all__ = ["Hold", "as_hold"]
 
@@ -24,7 +25,7 @@ def as_hold(name: str, step: Callable[..., Tensor]) -> Hold:
         schema="(Tensor drive, Tensor h, Tensor weight_hh, Tensor? hardness, int steps, str path) -> Tensor",
     )
     operator.register_fake(lambda drive, h, *_: h.new_empty(h.shape))
-    operator.register_vmap(partial(_one_by_one, operator))
+    operator.register_vmap(partial(_mapped, operator))
     return operator
 
 
@@ -49,10 +50,6 @@ def _hold(
         return h
 
 
-def _one_by_one(operator: Callable[..., Tensor], info: Any, dims: tuple[int | None, ...], *arguments: Any) -> Any:
-    """The rule for `torch.func.vmap`: one after the other."""
-    results = [
-        operator(*(one if dim is None else one.select(dim, k) for one, dim in zip(arguments, dims, strict=True)))
-        for k in range(info.batch_size)
-    ]
-    return torch.stack(results), 0
+def _mapped(operator: Callable[..., Tensor], info: Any, dims: tuple[int | None, ...], *arguments: Any) -> Any:
+    """The rule for `torch.func.vmap`."""
+    return torch.stack(one_by_one(operator, info, dims, arguments)), 0

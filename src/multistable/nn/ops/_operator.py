@@ -12,6 +12,7 @@ from multistable.nn.ops._gates import value_of
 from multistable.nn.ops._rows import chunks, last_rows, step_sizes, with_gradients
 from multistable.nn.ops._shapes import backward_shapes, shapes
 from multistable.nn.ops._steps import Given, Steps
+from multistable.nn.ops._vmap import one_by_one
 
 __all__ = ["Backward", "Forward", "Run", "as_operator"]
 
@@ -52,8 +53,8 @@ def as_operator(name: str, gates: int, forward: Forward, backward: Backward) -> 
     scan_backward.register_fake(partial(backward_shapes, gates))
     scan.register_autograd(partial(_differentiate, scan_backward), setup_context=_keep)
     scan_backward.register_autograd(no_second)
-    scan.register_vmap(partial(_one_by_one, scan))
-    scan_backward.register_vmap(partial(_one_by_one, scan_backward))
+    scan.register_vmap(partial(_mapped, scan))
+    scan_backward.register_vmap(partial(_mapped, scan_backward))
 
     class BackwardFunction(torch.autograd.Function):
         generate_vmap_rule = True
@@ -264,13 +265,10 @@ def _refuse(name: str, what: str, ctx: Any, *gradients: Tensor | None) -> NoRetu
     )
 
 
-def _one_by_one(
+def _mapped(
     operator: Callable[..., tuple[Tensor, ...]], info: Any, dims: tuple[int | None, ...], *arguments: Any
 ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    """The rule for `torch.func.vmap`: one after the other."""
-    results = [
-        operator(*(one if dim is None else one.select(dim, k) for one, dim in zip(arguments, dims, strict=True)))
-        for k in range(info.batch_size)
-    ]
+    """The rule for `torch.func.vmap`."""
+    results = one_by_one(operator, info, dims, arguments)
     stacked = tuple(torch.stack(one) for one in zip(*results, strict=True))
     return stacked, (0,) * len(stacked)
