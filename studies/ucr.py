@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 SETS = (
-    "ArrowHead",  # outlines of arrowheads, 251 steps
     "BasicMotions",  # a watch's accelerometer and gyroscope, 100 steps
-    "GunPoint",  # a hand, followed by a camera, 150 steps
     "ItalyPowerDemand",  # electricity, 24 steps
     "JapaneseVowels_eq",  # speech, 25 steps
     "OSULeaf",  # outlines of leaves, 427 steps

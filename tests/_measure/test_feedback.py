@@ -125,8 +125,7 @@ def test_who_is_fed_back(loop: Callable[..., Any], layer: bool, expected: tuple[
 def test_looking_changes_no_number() -> None:
     model = here(Decoder(sampled))
     first, second = (
-        record(model, stacks(model), tokens(), torch.Generator().manual_seed(5), look_for_feedback=look)
-        for look in (False, True)
+        record(model, stacks(model), tokens(), torch.Generator().manual_seed(5), first=look) for look in (False, True)
     )
     assert [one.fed_back for one in first] == [False] * 3 and [one.fed_back for one in second] == [False, True, False]
     assert all(torch.equal(one.inputs, other.inputs) for one, other in zip(first, second, strict=True))

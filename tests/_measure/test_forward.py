@@ -37,6 +37,14 @@ def test_forward_says_it() -> None:
     assert all(torch.equal(one, other) for one, other in zip(*(m.parameters() for m in models), strict=True))
 
 
+def test_forward_may_be_given_what_only_it_knows() -> None:
+    class Graph:
+        nodes = X
+
+    found = measured(OfX(), Graph(), forward=lambda model, graph: model(here(graph.nodes)))
+    assert found == measured(OfX(), X) and found == measured(OfX(), [Graph()], forward=lambda model, _: model(here(X)))
+
+
 def test_forward_gets_collated_items_whole() -> None:
     found = measured(OfX(), Items(lambda k: {"q": (X[k], Y[k])}), forward=lambda model, batch: model(batch["q"][0]))
     assert found == measured(OfX(), TensorDataset(X))

@@ -266,7 +266,8 @@ def test_all_parameters_frozen() -> None:
 def test_an_exhausted_iterator_restores_the_weights() -> None:
     before = [parameter.clone() for parameter in GRU.parameters()]
     with pytest.raises(
-        RuntimeError, match=r"inputs ran out after 8 of 100 steps: pass an iterable that can start over"
+        RuntimeError,
+        match=r"inputs ran out after 8 of 100 steps \(and the measure before them\): pass an iterable that can",
     ):
         warmup(GRU, exhausted(), generator=0)
     assert all(torch.equal(a, b) for a, b in zip(GRU.parameters(), before, strict=True))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
@@ -197,6 +197,7 @@ def attempts(rank: int, size: int) -> dict[str, Callable[[], Any]]:
         "no group": lambda: warmup(gru(), mine, process_group="us", **options),  # type: ignore[arg-type]
         "others' group": lambda: measure(gru(), mine, process_group=distributed.new_group([0])).n,
         "sharded": lambda: measure(sharded(), mine),
+        "sharded by a wrapper": lambda: measure(FullyShardedDataParallel(gru(), device_id=torch.device("cpu")), mine),
         "only some": lambda: None if last else measure(gru(), mine),
         "alone": lambda: None if last else measure(gru(), mine, process_group="alone").n,
         "given states": lambda: None if last else attractors(gru(), states=torch.zeros(2, 4), horizon=200).n,

@@ -411,6 +411,10 @@ def test_a_callback_sees_every_step_and_may_stop() -> None:
         assert tuple(getattr(one, name) for one in seen) == getattr(history, name)
 
 
+def freeze(module: nn.Module) -> None:
+    module.requires_grad_(False)
+
+
 def test_a_callback_that_raises_leaves_the_module() -> None:
     module = here(nn.GRU(1, 8))
     before = snapshot(module)
@@ -427,6 +431,11 @@ def test_a_callback_that_raises_leaves_the_module() -> None:
     stopped = warmup(module, randn(9, 40, 1), generator=0, callback=lambda step: np.mean(step.vaa_star) > 0)  # type: ignore[arg-type,return-value,unused-ignore]
     assert len(stopped.history.loss) == 1
     before = snapshot(module)
+    with pytest.raises(
+        ValueError, match="^callback must leave requires_grad as it is, got a parameter that it has frozen"
+    ):
+        warmup(module, randn(9, 40, 1), generator=0, callback=lambda _: freeze(module))
+    assert all(parameter.requires_grad for parameter in module.parameters())
     with pytest.raises(TypeError, match="callback must be a function of a step, got int"):
         warmup(module, randn(9, 40, 1), callback=3)  # type: ignore[arg-type]
     assert changed(module, before) == set()

@@ -13,10 +13,11 @@ from torch import Tensor
 
 Found = list[dict[str, Any]]
 
-END = "inputs ran out after 10 of 90 steps: pass an iterable that can start over"
+END = "inputs ran out after 10 of 90 steps (and the measure before them): pass an iterable that can start over"
 NO_MODULE = "module must be or hold a recurrent layer, got Linear without one"
 NO_GROUP = "TypeError: process_group must be a ProcessGroup, 'alone' or None, got 'us'"
 SHARDED = "TypeError: parameter '0.weight_ih_l0' must be whole in each process, got DTensor: warm up, or measure,"
+WRAPPED = "TypeError: module must be whole in each process, got FullyShardedDataParallel: warm up, or measure, before"
 LR = "ValueError: lr must be the same in all processes, got 0.1 in process 0 and 1.1 in process 1"
 INPUT = "ValueError: u must be the same in all processes, got [0.0, 0.0] in process 0 and [1.0, 1.0] in process 1"
 WEIGHTS = (
@@ -45,6 +46,7 @@ OUTCOMES = {
         "ValueError: process_group must be a group that this process is in, got one that it is not",
     ),
     "sharded": (SHARDED, SHARDED),
+    "sharded by a wrapper": (WRAPPED, WRAPPED),
     "only some": (ONLY_SOME, "None"),
     "alone": ("12", "None"),
     "given states": ("2", "None"),

@@ -275,3 +275,140 @@ def test_a_type_that_keeps_its_forward_is_not_called(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(nn.GRU, "forward", forward)
     assert measure(here(nn.GRU(I, H)), inputs(), horizon=2, generator=0).n == N
+
+
+class Clamped(nn.GRU):
+    """Another map only where inputs are large."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        return super().forward(input.clamp(-5, 5), hx)
+
+
+class Tired(nn.LSTMCell):
+    """Another map only where its state is large."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        h, c = super().forward(input, hx)
+        return h, c.clamp(-2, 2)
+
+
+class OverSteps(nn.Module):
+    def __init__(self, cell: nn.Module) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        state = None
+        for u in inputs:
+            state = self.cell(u, state)
+        assert state is not None
+        last: Tensor = state[0] if isinstance(state, tuple) else state
+        return last
+
+
+def tired() -> nn.LSTMCell:
+    cell = Tired(I, H)
+    with torch.no_grad():
+        cell.weight_ih.zero_()
+        cell.weight_hh.zero_()
+        cell.bias_ih.fill_(3.0)  # c rises by almost 1 a step, and soon above what random states have
+        cell.bias_hh.zero_()
+        cell.bias_ih[H : 2 * H] = 20.0
+        cell.weight_ih[2 * H : 3 * H] = 1.0
+        cell.bias_ih[2 * H : 3 * H] = 0.0
+    return cell
+
+
+@pytest.mark.parametrize(("module", "given"), [
+    (Clamped(I, H), 10 * inputs()), (nn.Sequential(Clamped(I, H)), 10 * inputs()),
+    (Clamped(I, H, bidirectional=True), 10 * inputs()), (tired(), 10 * inputs().abs()),
+    (OverSteps(tired()), 10 * inputs().abs()),
+], ids=["layer", "model", "bidirectional", "cell", "cell in a model"])  # fmt: skip
+def test_a_subclass_is_compared_on_what_it_is_given(module: nn.Module, given: Tensor) -> None:
+    measure(here(module), 0.01 * given, horizon=2, generator=0)
+    for call in (measure, attractors, warmup):
+        with pytest.raises(ValueError, match="overrides forward of .* and does something else: states differ by"):
+            call(module, given)
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_a_step_is_compared_on_what_a_model_gives_it() -> None:
+    def bounded(cell: Any, s: Tensor, u: Tensor) -> Tensor:
+        return right(cell, s, u.clamp(-5, 5))
+
+    register(StepCell, bounded)
+    model = here(OverSteps(StepCell()))
+    measure(model, inputs(), horizon=2, generator=0)
+    with pytest.raises(ValueError, match="^step of StepCell must do what its forward does, got states that differ by"):
+        measure(model, 20 * inputs())
+
+
+@pytest.mark.usefixtures("_forgotten")
+@pytest.mark.parametrize("cell", [DrawsAtRandom(), StepCell("none")], ids=lambda one: type(one).__name__)
+def test_what_cannot_be_compared_in_a_model_is_taken_on_trust(cell: Cell) -> None:
+    class Once(OverSteps):
+        def forward(self, inputs: Tensor) -> Tensor:
+            after: Tensor = self.cell(inputs[0], inputs.new_ones(inputs.shape[1], H))
+            return after
+
+    register(type(cell), wrong)
+    assert measure(here(Once(cell)), inputs(), horizon=2, generator=0).n == N
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_a_step_may_call_the_module() -> None:
+    register(NeedsState, lambda cell, s, u: cell(u, s))
+    cell = here(NeedsState())
+
+    class Model(OverSteps):
+        def forward(self, inputs: Tensor) -> Tensor:
+            state = inputs.new_zeros(inputs.shape[1], H)
+            for u in inputs:
+                state = self.cell(u, state)
+            return state
+
+    found = measure(here(Model(cell)), inputs(), horizon=2, generator=0)
+    register(NeedsState, right)
+    assert found == measure(here(Model(cell)), inputs(), horizon=2, generator=0)
+
+
+def halved(module: nn.Module, args: Any, output: Any) -> Any:
+    return (output[0], output[1] / 2) if isinstance(output, tuple) else output / 2
+
+
+def noisy(module: nn.Module, args: Any, output: Any) -> Any:
+    return output + torch.randn_like(output)
+
+
+def outputs_alone(module: nn.Module, args: Any, output: Any) -> Any:
+    return (output[0] / 2, output[1]) if isinstance(output, tuple) else None
+
+
+@pytest.mark.parametrize(
+    ("cell", "hook"), [(nn.GRU(I, H), halved), (nn.GRUCell(I, H), halved), (nn.GRUCell(I, H), noisy)]
+)
+def test_hooks_that_change_a_state_are_no_part_of_the_map(cell: nn.Module, hook: Any) -> None:
+    model = here(nn.Sequential(cell) if isinstance(cell, nn.GRU) else OverSteps(cell))
+    handle = cell.register_forward_hook(hook)
+    kind, name = type(cell).__name__, "0" if isinstance(cell, nn.GRU) else "cell"
+    with pytest.raises(
+        ValueError,
+        match=rf"^forward hooks of '{name}' \({kind}\) must not change its state, got states that differ by .* from "
+        "those without them: they are no part of the map that is looked at$",
+    ):
+        measure(model, inputs())
+    handle.remove()
+    cell.register_forward_hook(outputs_alone)
+    cell.register_forward_pre_hook(lambda module, args: (2 * args[0], *args[1:]))  # what it receives is its inputs
+    assert measure(model, inputs(), horizon=2, generator=0).n == N
+
+
+def test_rounding_that_grows_over_a_long_sequence_is_no_disagreement() -> None:
+    class Chaotic(nn.RNN):
+        def forward(self, input: Any, hx: Any = None) -> Any:
+            return super().forward(input * (1 + 2e-7), hx)
+
+    chaotic = Chaotic(I, 64)
+    chaotic.load_state_dict({name: 4 * value for name, value in chaotic.state_dict().items()})
+    long = here(torch.randn(300, N, I, generator=torch.Generator().manual_seed(1)))
+    assert measure(nn.Sequential(here(chaotic)), long, horizon=2, generator=0).n == N

@@ -118,6 +118,12 @@ def test_parameters_that_are_none() -> None:
     register(Borrower, lambda module, s, u: module(u, s), parameters=lambda module: [module.lender[0]])
     with pytest.raises(TypeError, match=rf"^parameters of {__name__}\.Borrower must hold nn\.Parameters, got Linear$"):
         dynamics(Borrower(nn.Linear(2, 4)))
+    for wrong, kind in ((None, "NoneType"), (nn.Parameter(torch.ones(2)), "Parameter")):
+        register(Borrower, lambda module, s, u: module(u, s), parameters=lambda module, wrong=wrong: wrong)  # type: ignore[misc]
+        with pytest.raises(
+            TypeError, match=rf"^parameters of .*Borrower must return several nn\.Parameters, got {kind}$"
+        ):
+            dynamics(Borrower(nn.Linear(2, 4)))
     register(Borrower, lambda module, s, u: module(u, s))
     with pytest.raises(
         ValueError, match=rf"^{__name__}\.Borrower must have parameters to be seen as dynamics, got none$"

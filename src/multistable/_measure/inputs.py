@@ -18,6 +18,7 @@ from multistable._utils.processes import ALONE, Processes
 from multistable._utils.share import Share
 from multistable._utils.wrappers import unwrapped
 from multistable.dynamics import Forward, Sequences, Stack, record
+from multistable.dynamics._agreement import check_agreement
 from multistable.dynamics._model_call import ModelCall, is_mapping, model_call
 from multistable.dynamics.calls import check_inputs, full_lengths
 
@@ -111,6 +112,8 @@ def batches(
     if callable(inputs):
         size, own = -(-batch_size // processes.size), processes.aside(generator)
         return _repeat(lambda: read(inputs(size, own)), endless=True)
+    if forward is not None:  # which knows what it is
+        return _repeat(lambda: inputs, endless)
     raise TypeError(
         "inputs must be a tensor, a list of tensors, a PackedSequence, a Dataset, an iterable of batches or a function "
         f"(batch_size, generator) -> batch, got {type(inputs).__name__}"
@@ -124,7 +127,7 @@ def received(
     generator: torch.Generator,
     forward: Forward | None = None,
     *,
-    look_for_feedback: bool = False,
+    first: bool = False,
 ) -> list[Sequences]:
     """What each recurrent module receives when `module` is given a batch that `batches` drew.
 
@@ -135,9 +138,11 @@ def received(
     """
     if isinstance(batch, Sequences) and _itself(module, stacks, forward) is not None:
         check_finite("inputs", batch.inputs)
+        if first:
+            check_agreement(stacks[0], batch)
         return [batch.detach()]
     given = batch.batch if isinstance(batch, _Chosen) else batch
-    sequences = record(module, stacks, given, generator, forward, look_for_feedback=look_for_feedback)
+    sequences = record(module, stacks, given, generator, forward, first=first)
     for stack, one in zip(stacks, sequences, strict=True):
         check_finite(f"what {stack.name!r} receives", one.inputs)
         if one.state is not None:

@@ -21,15 +21,22 @@ def replica(module: nn.Module) -> nn.Module:
 
 def check_whole(module: nn.Module) -> None:
     """Raise a `TypeError` if a process may have only a part of a parameter."""
-    tensor = sys.modules.get("torch.distributed.tensor")  # where nobody has imported it, it has made nothing
-    if tensor is None:
-        return
-    for name, parameter in module.named_parameters():
-        if isinstance(parameter, tensor.DTensor):
-            raise TypeError(
-                f"parameter {name!r} must be whole in each process, got DTensor: warm up, or measure, before FSDP or "
-                "tensor parallelism shards the module, or what is put together from its full state dict"
-            )
+    # Where nobody has imported them, they have made nothing.
+    tensor, fsdp = (sys.modules.get(f"torch.distributed.{name}") for name in ("tensor", "fsdp"))
+    sharded = {
+        f"parameter {name!r}": "DTensor"
+        for name, one in module.named_parameters()
+        if tensor is not None and isinstance(one, tensor.DTensor)
+    } | {
+        f"module {name!r}" if name else "module": "FullyShardedDataParallel"
+        for name, one in module.named_modules()
+        if fsdp is not None and isinstance(one, fsdp.FullyShardedDataParallel)
+    }
+    for name, kind in sharded.items():
+        raise TypeError(
+            f"{name} must be whole in each process, got {kind}: warm up, or measure, before FSDP or tensor parallelism "
+            "shards the module, or what is put together from its full state dict"
+        )
 
 
 @torch.no_grad()

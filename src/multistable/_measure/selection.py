@@ -86,10 +86,10 @@ class Selection:
         own, forward = self.processes, self.forward
         return batches(self.module, self.stacks, inputs, size, generator, forward, endless=endless, processes=own)
 
-    def received(self, batch: Any, generator: torch.Generator, *, look_for_feedback: bool = False) -> list[Sequences]:
+    def received(self, batch: Any, generator: torch.Generator, *, first: bool = False) -> list[Sequences]:
         """What each of the recurrent modules receives when the module is given a batch."""
         own = self._for_model(generator)
-        return received(self.module, self.stacks, batch, own, self.forward, look_for_feedback=look_for_feedback)
+        return received(self.module, self.stacks, batch, own, self.forward, first=first)
 
     def reach(self, drawn: Iterable[Any], n: int, generator: torch.Generator) -> Reached:
         """`n` states that prefixes of the sequences in batches lead to, in the order of the sequences.
@@ -106,7 +106,7 @@ class Selection:
                 self._for_model(generator)  # draws as the others do
                 yield None
             else:
-                yield self.received(batch, generator, look_for_feedback=first)
+                yield self.received(batch, generator, first=first)
             first = False
 
     def _for_model(self, generator: torch.Generator) -> torch.Generator:

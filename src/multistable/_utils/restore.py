@@ -60,10 +60,10 @@ def attributes_kept(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def kept_on_failure(parameters: Sequence[nn.Parameter], buffers: Sequence[Tensor] = ()) -> Iterator[None]:
-    """Restore parameters and buffers if the block raises, and the parameters' `.grad` in any case."""
+    """Restore parameters and buffers if the block raises, and the parameters' `.grad` and `.requires_grad` anyway."""
     kept = [*parameters, *buffers]
     values = [one.detach().clone() for one in kept]
-    gradients = [parameter.grad for parameter in parameters]
+    gradients = [(parameter.grad, parameter.requires_grad) for parameter in parameters]
     try:
         yield
     except BaseException:
@@ -72,5 +72,6 @@ def kept_on_failure(parameters: Sequence[nn.Parameter], buffers: Sequence[Tensor
                 one.copy_(value)
         raise
     finally:
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        for parameter, (gradient, requires_grad) in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
+            parameter.requires_grad_(requires_grad)

@@ -113,8 +113,8 @@ def warmup(
         TypeError: an argument has the wrong type, `callback` returns something else than None or a bool, or the
             module's parameters are in half precision.
         ValueError: `objective` is none of the two; nothing in `module` is recurrent, or all of it is frozen; `layers`
-            names no layer; the inputs have a wrong shape, are empty, hold fewer than two sequences, NaN or infinity; a
-            number is out of its range.
+            names no layer; `callback` freezes a parameter; the inputs have a wrong shape, are empty, hold fewer than
+            two sequences, NaN or infinity; a number is out of its range.
         RuntimeError: the model's forward pass never reached one of its recurrent modules; an iterator ran out.
         FloatingPointError: the loss or its gradient became NaN or infinite, or states grew beyond the dtype's range;
             the message says whether that was the warmup's doing.
@@ -166,6 +166,8 @@ def warmup(
                 with torch.enable_grad():
                     records.append(descent.step(batch, held, parameters, optimizer))
                 stopped = _asks_to_stop(callback, _step(selection.layers, records), processes)
+                if not all(parameter.requires_grad for parameter in parameters):
+                    raise ValueError("callback must leave requires_grad as it is, got a parameter that it has frozen")
                 if stopped or descent.collapsed_in_a_row == LAST:
                     break
             processes.spread(parameters)
@@ -218,7 +220,10 @@ def _next(sequences: Iterator[list[Sequences]], step: int, steps: int, processes
         if sum(processes.exchange("batch sizes", min(len(received) for received in batch))) > 1:
             return batch
     if next(sequences, None) is None:
-        raise RuntimeError(f"inputs ran out after {step} of {steps} steps: pass an iterable that can start over")
+        raise RuntimeError(
+            f"inputs ran out after {step} of {steps} steps (and the measure before them): pass an iterable "
+            "that can start over"
+        )
     raise ValueError(
         f"inputs must hold at least two sequences in a batch, got {_PASSED_OVER} batches in a row with one"
     )

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from multistable._utils.names import type_name
 from multistable._utils.restore import attributes_kept, undisturbed
+from multistable.dynamics._agreement import check_call, may_differ
 from multistable.dynamics._listen import listening
 from multistable.dynamics._model_call import Forward, enter
 from multistable.dynamics.calls import Sequences, merge
@@ -28,7 +29,7 @@ def record(
     generator: torch.Generator,
     forward: Forward | None = None,
     *,
-    look_for_feedback: bool = False,
+    first: bool = False,
 ) -> list[Sequences]:
     """Run `model` on `batch` and return what each of its recurrent modules received.
 
@@ -41,8 +42,9 @@ def record(
         batch: what the model is given, in a form that its signature can be matched with; for `forward`, anything.
         generator: seeds what the model draws at random, so that it draws the same for equal generators.
         forward: how a batch enters the model, (model, batch); by default as the signature of its forward says.
-        look_for_feedback: whether to run the model again, once for each module that is called more than once, with
-            noise on what that module returns, to see whether its later inputs depend on it.
+        first: whether to look closely, as at a first batch: what modules return is held to what their maps come to, and
+            the model is run again, once for each module that is called more than once, with noise on what that module
+            returns, to see whether its later inputs depend on it.
 
     Returns:
         For each recurrent module its sequences.
@@ -50,16 +52,17 @@ def record(
     Raises:
         RuntimeError: the forward pass never reached one of the modules.
         TypeError: the model can't be called on such a batch.
+        ValueError: a module came to other states than its map.
     """
     before = generator.get_state()
-    recorders = [_Recorder(stack) for stack in stacks]
+    recorders = [_Recorder(stack, checked=first and may_differ(stack)) for stack in stacks]
     _run(model, recorders, batch, generator, forward)
     for stack, recorder in zip(stacks, recorders, strict=True):
         if not recorder.chains:
             kind = type_name(type(stack.module))
             raise RuntimeError(f"the model's forward pass never reached {stack.name!r} ({kind})")
     found = [recorder.sequences() for recorder in recorders]
-    if not look_for_feedback:
+    if not first:
         return found
 
     def again() -> torch.Generator:
@@ -97,7 +100,7 @@ def _is_fed_back(
     if len(recorder.calls) == 1:
         return False
     noise = torch.Generator(generator.device).manual_seed(0)
-    disturbed = _Recorder(recorder.stack, noise)
+    disturbed = _Recorder(recorder.stack, noise=noise)
     try:
         with attributes_kept(model):
             _run(model, [disturbed], batch, generator, forward)
@@ -121,11 +124,16 @@ _Tagged = list[tuple[Tensor, int]]
 
 
 class _Recorder:
-    """A forward hook that keeps a module's calls, those of one sequence chained, and may add noise to its outputs."""
+    """A forward hook that keeps a module's calls, those of one sequence chained.
 
-    def __init__(self, stack: Stack, noise: torch.Generator | None = None) -> None:
+    It may hold what is returned to the module's map, or add noise to it.
+    """
+
+    def __init__(self, stack: Stack, *, checked: bool = False, noise: torch.Generator | None = None) -> None:
         self.stack = stack
+        self.checked = checked
         self.noise = noise
+        self.asleep = False  # while it checks: the map may call the module
         self.signature = inspect.signature(stack.module.forward)
         self.inputs_name, *others = self.signature.parameters
         self.state_name = stack.adapter.state_name or next(iter(others), None)
@@ -138,12 +146,19 @@ class _Recorder:
         self.open: deque[tuple[list[Sequences], list[_Tagged]]] = deque(maxlen=8)
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        if self.asleep:
+            return None
         try:
             inputs, state = self.arguments(module, *args, **kwargs)
             # The model may go on to write into the tensors that it passes.
             call = self.stack.read(inputs, state).clone()
+            if self.checked and not torch.is_autocast_enabled(call.inputs.device.type):
+                self.asleep = True
+                check_call(self.stack, call, inputs, output, lambda: module.forward(*args, **kwargs))
         except (TypeError, ValueError) as error:
             raise _Misread(error) from error
+        finally:
+            self.asleep = False
         self.calls.append(call)
         if self.noise is not None:
             return _disturbed(output, self.noise)

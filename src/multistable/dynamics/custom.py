@@ -1,6 +1,6 @@
 """`Dynamics` of a user's own recurrent module, from its step alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -44,10 +44,12 @@ class CustomDynamics(Dynamics):
     def parameters(self) -> Sequence[nn.Parameter]:
         if self._parameters is None:
             return list(self.module.parameters())
-        found = list(self._parameters(self.module))
+        found, kind = self._parameters(self.module), type_name(type(self.module))
+        if isinstance(found, Tensor) or not isinstance(found, Iterable):
+            raise TypeError(f"parameters of {kind} must return several nn.Parameters, got {type_name(type(found))}")
+        found = list(found)
         for one in found:
             if not isinstance(one, nn.Parameter):
-                kind = type_name(type(self.module))
                 raise TypeError(f"parameters of {kind} must hold nn.Parameters, got {type_name(type(one))}")
         return found
 
