@@ -17,6 +17,7 @@ from multistable._warmup import WarmupHistory
 from multistable._warmup.conclusion import conclude
 from multistable._warmup.contraction import growth_rate
 from multistable._warmup.descent import _hold_apart
+from multistable._warmup.saturation import Saturation
 from multistable.dynamics import dynamics, stacks
 
 F64 = torch.float64
@@ -152,7 +153,7 @@ def test_nine_tenths_of_the_target_will_do(
     after = replace(some_measure, vaa=vaa, at_rest=1.0)
     stars = ((0.0, 0.0),) * 20 + ((1.0, lowest),) * 10  # what counts are the last ten
     history = WarmupHistory(("l0", "l1"), stars, (0.1,) * 30, ((1, 1),) * 30, (1.0,) * 30)
-    found, message = conclude(some_measure, after, history, 0.8, apart=1.0, max_prefix=30)
+    found, message = conclude(some_measure, after, history, 0.8, 1.0, Saturation(0.0, ""), max_prefix=30)
     assert found == status
     assert ("merge later" in message) == (vaa == 0.71) and ("'l1'" in message) == (lowest == 0.71)
 

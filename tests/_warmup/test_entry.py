@@ -22,7 +22,9 @@ from multistable._utils.randomness import draw_seed
 from multistable._warmup import WarmupHistory, WarmupStep
 from multistable._warmup.conclusion import conclude
 from multistable._warmup.descent import Descent
+from multistable._warmup.saturation import Saturation
 from multistable.dynamics import Sequences, register, registry, stacks
+from multistable.nn import LSTM
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -243,7 +245,8 @@ def concluded(lower: float, upper: float, gradients: int, apart: float = 1.0, **
     before = measure(here(nn.GRU(1, 4)), randn(5, 20, 1), horizon=200, generator=0)
     norms = (1.0,) * gradients + (0.0,) * (30 - gradients)
     history = WarmupHistory(("l0", "l1"), ((lower, upper),) * 30, (0.1,) * 30, ((1, 1),) * 30, norms)
-    return conclude(before, replace(before, residual=3e-3, **after), history, 0.95, apart, max_prefix=30)
+    after_it = replace(before, residual=3e-3, **after)
+    return conclude(before, after_it, history, 0.95, apart, Saturation(0.2, "l0"), max_prefix=30)
 
 
 @pytest.mark.parametrize(("stars", "gradients", "after", "status", "message"), [
@@ -272,6 +275,27 @@ def test_of_beginnings_that_are_alike_it_says_so(gradients: int, status: str) ->
     assert found[0] == status and "more steps" not in found[1]
     assert "after 30 steps the sequences have led to states closer than tol = 0.0001 (VAA 0.20)" in found[1]
     assert found[1].endswith("pack padded sequences; where states are that small, lower tol")
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, LSTM])
+def test_of_cells_that_have_outgrown_tanh_it_says_so(layer: Any) -> None:
+    """c grows by 0.95 tanh(1) a step, to 6.5 in nine steps, but for the four units whose forget gate is shut."""
+    module = here(layer(1, 8, 2))
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            parameter.zero_()
+            if name.startswith("bias_ih"):
+                parameter.copy_(here(torch.tensor([3.0, 30.0, 1.0, 0.0]).repeat_interleave(8)))
+        module.get_parameter("bias_ih_l1")[12:16] = -30
+    result = warmup(module, randn(9, 40, 1), steps=1, lr=1e-9, generator=0)
+    assert result.message.endswith(
+        "; tanh(c) is flat in 100% of the cells of 'l0', which training may lose again: multistable.init.chrono_ "
+        "before the warmup makes an LSTM sturdier"
+    )
+    result = warmup(module, randn(9, 40, 1), steps=1, lr=1e-9, layers=["l1"], generator=0)
+    assert "tanh(c) is flat in 50% of the cells of 'l1'" in result.message
+    result = warmup(module, randn(1, 40, 1), steps=1, lr=1e-9, generator=0)
+    assert "flat" not in result.message
 
 
 def test_a_short_warmup_can_collapse_too() -> None:

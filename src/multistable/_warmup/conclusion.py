@@ -7,6 +7,7 @@ import torch
 from multistable._measure import Multistability
 from multistable._measure.selection import Selection
 from multistable._warmup.results import Status, WarmupHistory
+from multistable._warmup.saturation import Saturation
 from multistable.dynamics import Sequences
 from multistable.functional import vaa
 
@@ -14,6 +15,7 @@ __all__ = ["LAST", "conclude", "share_apart"]
 
 LAST = 10  # steps whose mean counts; as many in a row without any gradient, and more of the same are of no use
 _REACHED = 0.9  # the share of the target to come to: VAA* varies by some hundredths from draw to draw
+_SATURATED = 0.25  # the share of cells above which it is said; after chrono_ there are hardly any
 _RESTING = 0.1  # the share of states at rest below which those that move are not exceptions
 
 
@@ -46,6 +48,7 @@ def conclude(
     history: WarmupHistory,
     target: float,
     apart: float,
+    saturated: Saturation,
     max_prefix: int | None,
 ) -> tuple[Status, str]:
     """The status, and what is said about it.
@@ -56,8 +59,26 @@ def conclude(
         history: what each step saw.
         target: the VAA* aimed at.
         apart: `share_apart` of a batch.
+        saturated: `saturation` of a batch.
         max_prefix: the longest prefix.
     """
+    status, message = _status(before, after, history, target, apart, max_prefix)
+    if saturated.share >= _SATURATED:
+        message += (
+            f"; tanh(c) is flat in {saturated.share:.0%} of the cells of {saturated.layer!r}, which training may make "
+            "forget again: multistable.init.chrono_ before the warmup makes an LSTM sturdier"
+        )
+    return status, message
+
+
+def _status(
+    before: Multistability,
+    after: Multistability,
+    history: WarmupHistory,
+    target: float,
+    apart: float,
+    max_prefix: int | None,
+) -> tuple[Status, str]:
     steps = len(history.loss)
     change = f"VAA went from {before.vaa:.2f} to {after.vaa:.2f} at {after.horizon:,} steps in {steps} steps of warmup"
     last = history.vaa_star[-LAST:]

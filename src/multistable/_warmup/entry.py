@@ -21,6 +21,7 @@ from multistable._utils.together import Group, together
 from multistable._warmup.conclusion import LAST, conclude, share_apart
 from multistable._warmup.descent import Descent, StepRecord
 from multistable._warmup.results import WarmupHistory, WarmupResult, WarmupStep
+from multistable._warmup.saturation import saturation
 from multistable.dynamics import Dynamics, Forward, Sequences
 
 __all__ = ["warmup"]
@@ -174,9 +175,10 @@ def warmup(
             seconds = time.perf_counter() - start
             after = measured()
         apart = max(processes.exchange("apart", share_apart(selection, batch, batch_size, max_prefix, tol)))
+        saturated = max(processes.exchange("saturation", saturation(selection, batch, batch_size)))
 
     history = _history(selection.layers, records)
-    status, message = conclude(before, after, history, target, apart, max_prefix)
+    status, message = conclude(before, after, history, target, apart, saturated, max_prefix)
     return WarmupResult(status, message, before, after, history, seconds)
 
 

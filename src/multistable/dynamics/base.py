@@ -68,6 +68,10 @@ class Dynamics(ABC):
         """The part of state `s` by which VAA and VAA* tell it from others, (B, S) -> (B, P); by default all of it."""
         return s
 
+    def cell_state(self, s: Tensor) -> Tensor | None:
+        """The c of an LSTM's states, (B, S) -> (B, H), which outputs see through tanh; None for all other types."""
+        return None
+
     def zero_state(self, batch_size: int) -> Tensor:
         """The state that torch's layers start from, (B, S), in the parameters' (real) dtype and on their device."""
         like = self.parameters()[0]

@@ -22,6 +22,9 @@ class LayerDynamics(DirectionDynamics):
     def _state_size(self, weights: Weights) -> int:
         return self.module.recurrence.parts * weights.hh.shape[1]
 
+    def cell_state(self, s: Tensor) -> Tensor | None:
+        return s[:, self.output_size :] if self.module.recurrence.parts > 1 else None
+
     def step(self, s: Tensor, u: Tensor) -> Tensor:
         recurrence, (weight_ih, weight_hh, bias) = self.module.recurrence, self._given()
         return recurrence.step(recurrence.drive(u, weight_ih, bias), s, weight_hh, self.module.hardness)

@@ -152,6 +152,9 @@ class LSTMDynamics(TorchDynamics):
     def _state_size(self, weights: Weights) -> int:
         return weights.hh.shape[1] + weights.hh.shape[0] // 4
 
+    def cell_state(self, s: Tensor) -> Tensor:
+        return s[:, self.output_size :]
+
     def _after(self, by_others: Tensor, s: Tensor, u: Tensor) -> Tensor:
         w = self.weights()
         c = s[:, self.output_size :]
