@@ -38,11 +38,13 @@ class Start(NamedTuple):
         cells: the cells for which it has a meaning.
         steps: functions (module, sequences, seed), one after the other; a result says how many seconds it took.
         doubled: whether the network is made of double layers.
+        readout_first: whether training begins with the readout alone.
     """
 
     cells: tuple[str, ...]
     steps: tuple[Callable[[nn.Module, Tensor, int], Any], ...] = ()
     doubled: bool = False
+    readout_first: bool = False
 
 
 def chrono(module: nn.Module, inputs: Tensor, seed: int) -> None:
@@ -87,6 +89,8 @@ STARTS = {
     "chrono_, warmup": Start(GATED, (chrono, warmed_up)),
     "warmup, doubled": Start(tuple(CELLS), (warmed_up,), doubled=True),
     "chrono_, warmup, doubled": Start(GATED, (chrono, warmed_up), doubled=True),
+    "uniform_gates_, warmup": Start(GATED, (partial(drawn, init.uniform_gates_), warmed_up)),
+    "warmup, readout first": Start(GATED, (warmed_up,), readout_first=True),
 }
 
 
@@ -131,6 +135,7 @@ CASES = [
     for seed in range(SEEDS)
     for name, start in STARTS.items()
     for cell in start.cells
+    if not start.readout_first
 ]
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ OURS = (*DRAWN, "rows")
 TASKS = (*OURS, *SETS)
 COMMON = ("GRU", "LSTM")
 BUDGET, LOOKS, SEEDS = 20.0, 4, 3  # seconds for start and training together; in how many equal parts it is tested
+READOUT = 100  # steps in which the readout is trained alone, where it is first
 LAYERS, BATCH, LR, CLIP, TESTED = 1, 32, 2e-3, 1.0, 500
 LENGTH, FORGETTING, BLANK = 100, 60, 100  # of copy first input and denoising, of the latter, and after the digits
 N, HORIZON = 64, 2_000  # of VAA
@@ -95,6 +96,8 @@ def learnt(task: str, cell: str, start: str, seed: int) -> Row:
         in_time = spent < until
         while spent < until:
             began = time.process_time()
+            if STARTS[start].readout_first and steps in (0, READOUT):
+                rnn.requires_grad_(steps == READOUT)
             if task in DRAWN:
                 sequences, targets = drawn(task, BATCH, generator)
             else:

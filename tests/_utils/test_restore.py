@@ -331,3 +331,21 @@ def test_what_register_refuses() -> None:
             measure(Bare(), torch.randn(5, 6, 2))
     finally:
         del registry._ADAPTERS[Bare]
+
+
+def test_a_submodule_made_in_forward_is_gone() -> None:
+    class Late(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(1, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs, _ = self.rnn(x)
+            if not hasattr(self, "head"):
+                self.head = nn.Linear(4, 1)
+            answer: Tensor = self.head(outputs)
+            return answer
+
+    model = Late()
+    measure(model, torch.randn(5, 8, 1), horizon=2, generator=0)
+    assert not any(name.startswith("head") for name in model.state_dict())

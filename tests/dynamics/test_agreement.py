@@ -9,7 +9,7 @@ from devices import here
 from torch import Tensor, nn
 
 from multistable import attractors, fixed_points, measure, warmup
-from multistable.dynamics import register, registry
+from multistable.dynamics import record, register, registry, stacks
 from multistable.nn import GRU, DoubleLayer
 
 pytestmark = pytest.mark.usefixtures("device")
@@ -211,11 +211,35 @@ class DrawsAtRandom(Cell):
 
 
 class OverTime(Cell):
+    start = 0.0
+
     def forward(self, inputs: Tensor, s: Any = None) -> Any:
         over_time = inputs if self.returns == "time_first" else inputs.transpose(0, 1)
-        s = inputs.new_ones(over_time.shape[1], H) if s is None else s  # its zero is 1
+        s = inputs.new_full((over_time.shape[1], H), self.start) if s is None else s
         outputs = torch.stack([s := self.next(s, u) for u in over_time])
         return (outputs if self.returns == "time_first" else outputs.transpose(0, 1)), s
+
+
+class FromOnes(OverTime):
+    start = 1.0
+
+
+class AsTorchs(OverTime):
+    def forward(self, inputs: Tensor, s: Any = None) -> Any:
+        outputs, after = super().forward(inputs, None if s is None else s[0])
+        return outputs, after[None]
+
+
+class StateAndOutput(Cell):
+    def forward(self, u: Tensor, s: Tensor) -> Any:
+        after = self.next(s, u)
+        return after, after.flip(-1)
+
+
+class Star(Cell):
+    def forward(self, *args: Any) -> Tensor:
+        u, s = args
+        return self.next(s, u)
 
 
 @pytest.fixture
@@ -237,6 +261,7 @@ def wrong(cell: Any, s: Tensor, u: Tensor) -> Tensor:
 @pytest.mark.usefixtures("_forgotten")
 @pytest.mark.parametrize(("cell", "layout"), [
     *((StepCell(form), "step") for form in ("state", "both", "state first", "tuple")), (NeedsState(), "step"),
+    (StateAndOutput(), "step"), (Star(), "step"), (AsTorchs("time_first"), "time_first"),
     (OverTime("time_first"), "time_first"), (OverTime("batch_first"), "batch_first"), (StepCell().double(), "step"),
 ], ids=lambda one: one if isinstance(one, str) else type(one).__name__ + one.returns)  # fmt: skip
 def test_a_registered_step_is_held_to_its_forward(cell: Cell, layout: Any) -> None:
@@ -341,6 +366,167 @@ def test_a_step_is_compared_on_what_a_model_gives_it() -> None:
     measure(model, inputs(), horizon=2, generator=0)
     with pytest.raises(ValueError, match="^step of StepCell must do what its forward does, got states that differ by"):
         measure(model, 20 * inputs())
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_a_start_that_only_the_module_knows_must_be_passed() -> None:
+    register(FromOnes, right, layout="time_first")
+    module = here(FromOnes("time_first"))
+    message = (
+        "^step of FromOnes must do what its forward does, got states that differ by .* after the same inputs, from "
+        "zeros as it was passed no state: one that it starts from must be passed$"
+    )
+    for model in (module, nn.Sequential(module)):
+        with pytest.raises(ValueError, match=message):
+            measure(model, inputs())
+
+    class Passing(OverSteps):
+        def forward(self, inputs: Tensor) -> Tensor:
+            outputs, _ = self.cell(inputs, inputs.new_ones(inputs.shape[1], H))
+            return outputs  # type: ignore[no-any-return]
+
+    assert measure(here(Passing(module)), inputs(), horizon=2, generator=0).n == N
+
+
+class Steps(OverSteps):
+    """Passes the first state, too, and by place."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        state = inputs.new_zeros(inputs.shape[1], H)
+        for u in inputs:
+            state = self.cell(u, state)
+            state = state[0] if isinstance(state, tuple) else state
+        return state
+
+
+@pytest.mark.usefixtures("_forgotten")
+@pytest.mark.parametrize("kind", [StateAndOutput, Star, NeedsState], ids=lambda one: one.__name__)
+def test_calls_are_joined_whatever_their_form(kind: type[Cell]) -> None:
+    register(kind, right)
+    model = here(Steps(kind()))
+    (received,) = record(model, stacks(model), inputs(), torch.Generator(), first=True)
+    assert received.inputs.shape == (T, N, I)
+    assert measure(model, inputs(), horizon=2, generator=0).n == N
+
+
+class Logged(nn.GRUCell):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return super().forward(*args, **kwargs)
+
+
+def test_arguments_that_are_passed_on_are_read() -> None:
+    plain, logged = nn.GRUCell(I, H), Logged(I, H)
+    logged.load_state_dict(plain.state_dict())
+    wrapped, forward = nn.GRUCell(I, H), nn.GRUCell.forward
+    wrapped.load_state_dict(plain.state_dict())
+    wrapped.forward = lambda *a, **k: forward(wrapped, *a, **k)  # type: ignore[method-assign]
+    plain_result, *others = (
+        measure(here(Steps(cell)), inputs(), horizon=2, generator=0) for cell in (plain, logged, wrapped)
+    )
+    assert all(other == plain_result for other in others)
+
+
+@pytest.mark.parametrize("leak", [1e-3, 1e-4])
+def test_a_leak_that_decides_what_is_remembered_is_seen(leak: float) -> None:
+    class Leaking(nn.RNNCell):
+        def forward(self, input: Any, hx: Any = None) -> Any:
+            return (1 - leak) * super().forward(input, hx)
+
+    if inputs().device.type == "cpu":  # elsewhere products may be no better than that
+        with pytest.raises(ValueError, match="^Leaking overrides forward of RNNCell and does something else"):
+            measure(Leaking(I, H), inputs())
+
+
+@pytest.mark.parametrize("gain", [6, 12])
+def test_a_hook_that_only_looks_changes_nothing_however_sensitive_the_network(gain: float) -> None:
+    """After a cue and a silence: noise on inputs that are 0 would not show how rounding grows."""
+    cued = torch.randn(200, 8, I, generator=torch.Generator().manual_seed(1))
+    cued[20:] = 0
+    torch.manual_seed(3)
+    gru = nn.GRU(I, 16)
+    gru.get_parameter("weight_hh_l0").data.mul_(gain)
+    model = here(nn.Sequential(gru))
+    before = measure(model, here(cued), horizon=2, generator=0)
+    gru.register_forward_hook(lambda module, args, output: None)
+    assert measure(model, here(cued), horizon=2, generator=0) == before
+
+    class ByHand(nn.RNN):
+        def forward(self, input: Any, hx: Any = None) -> Any:
+            w, v, b, c = self.parameters()
+            h, outputs = input.new_zeros(input.shape[1], 16) if hx is None else hx[0], []
+            for u in input:
+                h = (u @ w.T + b + (h @ v.T + c)).tanh()
+                outputs.append(h)
+            return torch.stack(outputs), h[None]
+
+    by_hand = ByHand(I, 16)
+    by_hand.get_parameter("weight_hh_l0").data.mul_(gain)
+    assert measure(here(nn.Sequential(by_hand)), here(cued), horizon=2, generator=0).n == 8
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_what_trying_leaves_behind_is_put_back() -> None:
+    class WithMask(Cell):
+        """A mask for each sequence, which the model forgets at its end."""
+
+        mask: Tensor | None = None
+
+        def forward(self, u: Tensor, s: Tensor) -> Tensor:
+            if self.mask is None:
+                self.mask = torch.ones_like(s)
+            return self.next(s, u) * self.mask
+
+    class Model(Steps):
+        def forward(self, inputs: Tensor) -> Tensor:
+            state = super().forward(inputs)
+            setattr(self.cell, "mask", None)  # noqa: B010
+            return state
+
+    register(WithMask, right)
+    assert measure(here(Model(WithMask())), inputs(), horizon=2, generator=0).n == N
+
+
+@pytest.mark.parametrize("of", [nn.utils.weight_norm, nn.utils.spectral_norm])
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_weights_that_a_hook_computes_are_fresh(of: Any) -> None:
+    trained, fresh = (here(of(Renamed(I, H), "weight_hh_l0")).eval() for _ in range(2))
+    fresh.load_state_dict(trained.state_dict())
+    assert measure(fresh, inputs(), horizon=2, generator=0).n == N
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_hooks_of_a_registered_type_are_heard_too() -> None:
+    register(NeedsState, right)
+    model, cell = Steps(NeedsState()), NeedsState()
+    model.cell = here(cell)
+    handle = cell.register_forward_hook(lambda module, args, output: -output)
+    with pytest.raises(ValueError, match="^forward hooks of 'cell' .NeedsState. must not change its state, got states"):
+        measure(model, inputs())
+    handle.remove()
+    cell.register_forward_hook(lambda module, args, output: None)
+    assert measure(model, inputs(), horizon=2, generator=0).n == N
+
+
+def test_hooks_of_all_modules_are_heard_too() -> None:
+    def hook(module: nn.Module, args: Any, output: Any) -> Any:
+        return -output if isinstance(module, nn.GRUCell) else None
+
+    handle = nn.modules.module.register_module_forward_hook(hook)
+    try:
+        with pytest.raises(ValueError, match="^forward hooks of 'cell' .GRUCell. must not change its state"):
+            measure(here(OverSteps(nn.GRUCell(I, H))), inputs())
+    finally:
+        handle.remove()
+
+
+@pytest.mark.usefixtures("_forgotten")
+def test_what_a_step_raises_is_not_blamed_on_the_batch() -> None:
+    def missing(cell: Any, s: Tensor, u: Tensor) -> Tensor:
+        return cell.nothing(u)  # type: ignore[no-any-return]
+
+    register(NeedsState, missing)
+    with pytest.raises(AttributeError, match="'NeedsState' object has no attribute 'nothing'$"):
+        measure(here(Steps(NeedsState())), inputs())
 
 
 @pytest.mark.usefixtures("_forgotten")

@@ -114,6 +114,31 @@ def test_parameters_that_live_elsewhere() -> None:
     assert not torch.equal(lender.weight, before)
 
 
+@pytest.mark.parametrize(("options", "error", "message"), [
+    ({"input_size": 2}, TypeError, "input_size must be a function of the module, got int"),
+    ({"state_size": 4}, TypeError, "state_size must be a function of the module, got int"),
+    ({"output_size": 4}, TypeError, "output_size must be a function or None, got int"),
+    ({"state_size": lambda _: "4"}, TypeError, r"state_size of .*Borrower must be an int, got str"),
+    ({"output_size": lambda _: 0}, ValueError, r"output_size of .*Borrower must be at least 1, got 0"),
+    ({"output_size": lambda _: 9}, ValueError, r"output_size of .*Borrower must be at most its state_size 4, got 9"),
+])  # fmt: skip
+def test_sizes_that_are_none(options: Any, error: type[Exception], message: str) -> None:
+    def registered() -> None:
+        register(Borrower, lambda module, s, u: module(u, s), **options)
+        dynamics(Borrower(nn.Linear(2, 4)))
+
+    with pytest.raises(error, match=f"^{message}$"):
+        registered()
+
+
+@pytest.mark.parametrize(("state", "kind"), [({"h": 1}, "dict"), ((torch.ones(1), 2), "tuple")])
+def test_states_that_are_none(state: Any, kind: str) -> None:
+    register(Leaky, leaky_step)
+    (stack,) = stacks(nn.Sequential(Leaky()))
+    with pytest.raises(TypeError, match=f"^a state must be a tensor or a tuple of tensors, got {kind}$"):
+        stack.read(random(1, 2), state)
+
+
 def test_parameters_that_are_none() -> None:
     register(Borrower, lambda module, s, u: module(u, s), parameters=lambda module: [module.lender[0]])
     with pytest.raises(TypeError, match=rf"^parameters of {__name__}\.Borrower must hold nn\.Parameters, got Linear$"):

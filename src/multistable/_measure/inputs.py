@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, IterableDataset, default_collate
 from multistable._measure.placing import as_tensor, placed
 from multistable._utils.checks import check_finite, check_ordinary
 from multistable._utils.processes import ALONE, Processes
+from multistable._utils.restore import tried
 from multistable._utils.share import Share
 from multistable._utils.wrappers import unwrapped
 from multistable.dynamics import Forward, Sequences, Stack, record
@@ -139,7 +140,8 @@ def received(
     if isinstance(batch, Sequences) and _itself(module, stacks, forward) is not None:
         check_finite("inputs", batch.inputs)
         if first:
-            check_agreement(stacks[0], batch)
+            with tried(stacks[0].module):
+                check_agreement(stacks[0], batch)
         return [batch.detach()]
     given = batch.batch if isinstance(batch, _Chosen) else batch
     sequences = record(module, stacks, given, generator, forward, first=first)

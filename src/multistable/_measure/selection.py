@@ -12,7 +12,7 @@ from multistable._measure.inputs import batches, received
 from multistable._measure.reach import Reached, reach_many
 from multistable._measure.replicas import check_replicas, check_whole, replica
 from multistable._utils.processes import Processes, current
-from multistable._utils.restore import attributes_kept, undisturbed
+from multistable._utils.restore import attributes_kept, tried, undisturbed
 from multistable.dynamics import Adapter, Dynamics, Forward, Sequences, Stack, recurrent_modules
 from multistable.dynamics._agreement import check_agreement
 
@@ -78,7 +78,8 @@ class Selection:
             torch.autocast(device, enabled=False),
         ):
             for stack in self.stacks:
-                check_agreement(stack)
+                with tried(stack.module):
+                    check_agreement(stack)
             yield
 
     def batches(self, inputs: Any, size: int, generator: torch.Generator, *, endless: bool) -> Iterator[Any]:

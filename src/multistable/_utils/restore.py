@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from multistable._utils.randomness import forked_rng
 
-__all__ = ["attributes_kept", "kept_on_failure", "undisturbed"]
+__all__ = ["attributes_kept", "kept_on_failure", "tried", "undisturbed"]
 
 
 @contextmanager
@@ -35,6 +35,13 @@ def undisturbed(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
                 one.copy_(value)
 
 
+@contextmanager
+def tried(module: nn.Module) -> Iterator[None]:
+    """Call a module on what is not the user's: afterwards it is as if it had not been called."""
+    with undisturbed(module, torch.Generator().manual_seed(0)), attributes_kept(module):
+        yield
+
+
 def _normalises(module: nn.Module) -> TypeGuard[nn.Embedding | nn.EmbeddingBag]:
     return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
 
@@ -43,10 +50,14 @@ def _normalises(module: nn.Module) -> TypeGuard[nn.Embedding | nn.EmbeddingBag]:
 def attributes_kept(model: nn.Module) -> Iterator[None]:
     """Put back what foreign code sets on a model's modules, such as a state that it keeps from batch to batch.
 
-    Attributes and buffers are the same objects as before, and lists have the same items; what is changed within other
-    objects stays.
+    Attributes, parameters, buffers and submodules are the same objects as before, and lists have the same items; what
+    is changed within other objects stays.
     """
-    kept = [(own, dict(own)) for module in model.modules() for own in (module._buffers, vars(module))]
+    kept = [
+        (own, dict(own))
+        for module in model.modules()
+        for own in (module._buffers, module._parameters, module._modules, vars(module))
+    ]
     lists = [(value, list(value)) for _, values in kept for value in values.values() if type(value) is list]
     try:
         yield

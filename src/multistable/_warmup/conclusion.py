@@ -65,8 +65,8 @@ def conclude(
     status, message = _status(before, after, history, target, apart, max_prefix)
     if saturated.share >= _SATURATED:
         message += (
-            f"; tanh(c) is flat in {saturated.share:.0%} of the cells of {saturated.layer!r}, which training may make "
-            "forget again: multistable.init.chrono_ before the warmup makes an LSTM sturdier"
+            f"; tanh(c) is flat in {saturated.share:.0%} of the cells of {saturated.layer!r}, which training may lose "
+            "again: multistable.init.chrono_ before the warmup makes an LSTM sturdier"
         )
     return status, message
 

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from multistable._utils.names import type_name
 from multistable._utils.restore import attributes_kept, undisturbed
-from multistable.dynamics._agreement import check_call, may_differ
+from multistable.dynamics._agreement import check_call, check_hooks, has_hooks, may_differ
 from multistable.dynamics._listen import listening
 from multistable.dynamics._model_call import Forward, enter
 from multistable.dynamics.calls import Sequences, merge
@@ -87,6 +87,8 @@ def _run(
         for recorder in recorders:
             module, direct = recorder.stack.module, recorder.stack.adapter.direct
             context.enter_context(listening(module, recorder, direct=direct))
+            if direct and recorder.checked and has_hooks(module):
+                context.enter_context(listening(module, recorder.compare_with_hooked, direct=False))
         try:
             enter(model, batch, forward)
         except _Misread as misread:
@@ -134,8 +136,9 @@ class _Recorder:
         self.checked = checked
         self.noise = noise
         self.asleep = False  # while it checks: the map may call the module
+        self.latest: tuple[Sequences, Any, Any] | None = None
         self.signature = inspect.signature(stack.module.forward)
-        self.inputs_name, *others = self.signature.parameters
+        self.inputs_name, *others = self.signature.parameters or [""]
         self.state_name = stack.adapter.state_name or next(iter(others), None)
         self.arguments = stack.adapter.arguments or self._by_name
         # A reverse direction's state belongs to the sequence's beginning: nothing goes on from it.
@@ -152,18 +155,20 @@ class _Recorder:
             inputs, state = self.arguments(module, *args, **kwargs)
             # The model may go on to write into the tensors that it passes.
             call = self.stack.read(inputs, state).clone()
-            if self.checked and not torch.is_autocast_enabled(call.inputs.device.type):
+            if self.checked and _is_exact(call.inputs.device):
                 self.asleep = True
                 check_call(self.stack, call, inputs, output, lambda: module.forward(*args, **kwargs))
-        except (TypeError, ValueError) as error:
+            self.latest = (call, inputs, output)
+        except Exception as error:
             raise _Misread(error) from error
         finally:
             self.asleep = False
         self.calls.append(call)
         if self.noise is not None:
             return _disturbed(output, self.noise)
-        # Cells return the state alone, layers return it behind their outputs.
-        returned = [_tagged(output), _tagged(output[-1] if isinstance(output, tuple) else None)]
+        # Cells return the state alone, layers return it behind their outputs, some before.
+        ends = (output[-1], output[0]) if isinstance(output, tuple) and output else ()
+        returned = [_tagged(one) for one in (output, *ends)]
         chain = self._chain_before(_tagged(state))
         if chain is None:
             chain = []
@@ -172,9 +177,25 @@ class _Recorder:
         self.open.append((chain, returned))
         return None
 
+    def compare_with_hooked(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        """A forward hook, behind all others, of a module that is heard before them."""
+        if self.asleep or self.latest is None:
+            return
+        call, inputs, before = self.latest
+        try:
+            check_hooks(self.stack, call, inputs, before, output)
+        except ValueError as error:
+            raise _Misread(error) from error
+
     def _by_name(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        arguments = self.signature.bind(*args, **kwargs).arguments
-        return args[0] if args else arguments.get(self.inputs_name), arguments.get(self.state_name or "")
+        bound = self.signature.bind(*args, **kwargs).arguments
+        named = {**kwargs, **{name: value for name, value in bound.items() if name not in ("args", "kwargs")}}
+        inputs = args[0] if args else named.get(self.inputs_name, named.get("input"))
+        state = named.get(self.state_name or "")
+        passed_on = any(one.kind is one.VAR_POSITIONAL for one in self.signature.parameters.values())
+        return inputs, args[1] if state is None and passed_on and len(args) > 1 else state
 
     def _chain_before(self, given: _Tagged) -> list[Sequences] | None:
         """The chain that goes on from the state `given`, taken out of those that are open."""
@@ -186,6 +207,11 @@ class _Recorder:
 
     def sequences(self) -> Sequences:
         return merge([_join(chain) for chain in self.chains])
+
+
+def _is_exact(device: torch.device) -> bool:
+    """Whether a call is made in its own precision, and is not traced by a compiler."""
+    return not torch.is_autocast_enabled(device.type) and not torch.compiler.is_compiling()
 
 
 def _tagged(value: Any) -> _Tagged:

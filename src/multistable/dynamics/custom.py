@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from multistable._utils.checks import check_int
 from multistable._utils.names import type_name
 from multistable.dynamics.adapter import Adapter, Arguments
 from multistable.dynamics.base import Dynamics
@@ -110,7 +111,18 @@ def custom_adapter(
     """
     flattened = _flat if flatten is None else flatten
 
+    sizes = {"input_size": input_size, "state_size": state_size}
+    if output_size is not None:
+        sizes["output_size"] = output_size
+
     def layers(module: nn.Module, prefix: str) -> list[list[Dynamics]]:
+        kind = type_name(type(module))
+        found = {name: check_int(f"{name} of {kind}", size(module)) for name, size in sizes.items()}
+        if found.get("output_size", 1) > found["state_size"]:
+            raise ValueError(
+                f"output_size of {kind} must be at most its state_size {found['state_size']}, "
+                f"got {found['output_size']}"
+            )
         one = CustomDynamics(
             module,
             step,
@@ -143,8 +155,15 @@ def _read_call(module: nn.Module, inputs: Any, state: Tensor | None, input_size:
 
 
 def _flat(state: Any) -> Tensor | None:
-    """A tensor or a tuple of tensors side by side; complex ones as real."""
+    """Tensors side by side, each (B, S) or (1, B, S) as torch's layers have it; complex ones as real.
+
+    Raises:
+        TypeError: it is something else.
+    """
     parts = (state,) if isinstance(state, Tensor) else state
     if parts is None:
         return None
-    return flat_state(tuple(as_real(part) if part.is_complex() else part for part in parts))
+    if not isinstance(parts, tuple | list) or not all(isinstance(part, Tensor) for part in parts):
+        raise TypeError(f"a state must be a tensor or a tuple of tensors, got {type_name(type(state))}")
+    layers = (part[0] if part.dim() == 3 and len(part) == 1 else part for part in parts)
+    return flat_state(tuple(as_real(part) if part.is_complex() else part for part in layers))

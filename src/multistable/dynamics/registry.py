@@ -114,8 +114,9 @@ def register(
         output_size: how many of the state's first entries are the output; by default all of them.
         layout: how a model calls the module: `"step"` for `module(u, state)` with u (B, I), `"time_first"` and
             `"batch_first"` for `module(inputs, state)` with inputs (T, B, I) and (B, T, I). The state is left out,
-            None, a tensor (B, S), or a tuple of tensors that make up s side by side; complex ones are taken as
-            `as_real` makes them.
+            None, a tensor (B, S) or (1, B, S), or a tuple of tensors that make up s side by side; complex ones are
+            taken as `as_real` makes them. One that is left out is zeros: a module that starts elsewhere is to be passed
+            its state.
         observe: the part of the state by which states are told apart, (module, s) -> (B, P); by default all of it. VAA
             and VAA* are of this part, so that entries that say nothing (a counter, a normaliser) don't drown the
             others. Residuals, and all that `attractors` and `fixed_points` say but VAA, are of the whole state: only
@@ -129,9 +130,9 @@ def register(
     Complex parameters stay as they are. A complex state is kept as a real one of twice the size, by `as_real` and
     `as_complex` in the step.
 
-    Before it is first looked at, a module is called twice on a few random numbers, past its hooks, to see whether its
-    forward does what `step` does. One that can't be called with inputs and a state alone, returns no state, or draws at
-    random, is taken on trust.
+    Before it is looked at, a module is called on a few random numbers, past its hooks, to see whether its forward does
+    what `step` does; then a model's calls of it on the first batch are compared. One that can't be called with inputs
+    and a state alone, returns no state, or draws at random, is taken on trust.
 
     Raises:
         TypeError: `module_type` is not a type of module, or something else not a function.
@@ -158,7 +159,11 @@ def register(
         raise TypeError(f"step must be a function (module, s, u) -> s', got {type_name(type(step))}")
     if layout not in ("step", "time_first", "batch_first"):
         raise ValueError(f"layout must be 'step', 'time_first' or 'batch_first', got {layout!r}")
-    for name, given in (("observe", observe), ("parameters", parameters), ("read", read)):
+    for name, needed in (("input_size", input_size), ("state_size", state_size)):
+        if not callable(needed):
+            raise TypeError(f"{name} must be a function of the module, got {type_name(type(needed))}")
+    optional = {"output_size": output_size, "observe": observe, "parameters": parameters, "read": read}
+    for name, given in optional.items():
         if given is not None and not callable(given):
             raise TypeError(f"{name} must be a function or None, got {type_name(type(given))}")
 

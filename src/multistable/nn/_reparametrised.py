@@ -10,7 +10,7 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-__all__ = ["computed", "underlying"]
+__all__ = ["computed", "refresh", "underlying"]
 
 
 def computed(module: nn.Module, name: str) -> Tensor | None:
@@ -30,6 +30,14 @@ def computed(module: nn.Module, name: str) -> Tensor | None:
     if isinstance(hook, SpectralNorm):
         return hook.compute_weight(module, do_power_iteration=False)
     return None if hook is None else hook.compute_weight(module)
+
+
+def refresh(module: nn.Module) -> None:
+    """Compute anew what hooks of torch's older functions compute before a call: `forward` alone goes past them."""
+    for hook in list(module._forward_pre_hooks.values()):
+        if isinstance(hook, BasePruningMethod | SpectralNorm | WeightNorm):
+            name = hook._tensor_name if isinstance(hook, BasePruningMethod) else hook.name
+            setattr(module, name, computed(module, name))
 
 
 def underlying(module: nn.Module, name: str) -> list[nn.Parameter]:
