@@ -1,6 +1,7 @@
 """The tables on where to start from; tables.py writes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import mean, median
 
 from markdown_table import grid
@@ -21,10 +22,16 @@ TITLES = {
 }
 
 
+OTHERS = tuple(cell for cell in CELLS if cell not in COMMON)
+FARTHEST = 10  # looks by which one may lead
+
+
 def tables() -> dict[str, str]:
     """All of them, by name."""
-    by_cell = {f"starts-learning-{cell.lower()}": learning(cell) for cell in CELLS}
-    return {"starts": everywhere(), "starts-correlation": correlations(), "lstm-starts": lstm(), **by_cell}
+    by_cell = {f"starts-learning-{cell.lower()}": learning(cell) for cell in COMMON}
+    of_others = {f"starts-learning-{TITLES[task]}": learning_of_others(task) for task in ("copy", "rows")}
+    said_of_vaa = {"starts": everywhere(), "starts-correlation": correlations(), "who-leads": who_leads()}
+    return {**said_of_vaa, **by_cell, **of_others, "lstm-starts": lstm()}
 
 
 def everywhere() -> str:
@@ -32,8 +39,13 @@ def everywhere() -> str:
     for start in STARTS:
         cells = [_vaa([row for row in rows if (row["start"], row["cell"]) == (start, cell)]) for cell in CELLS]
         if any(cells):
-            body.append([f"`{start}`" if start.endswith("_") else start, *cells])
+            body.append([_code(start), *cells])
     return grid(["", *CELLS], body)
+
+
+def _code(start: str) -> str:
+    """An initialiser as code."""
+    return ", ".join(f"`{one}`" if one.endswith("_") else one for one in start.split(", "))
 
 
 def _vaa(seeds: Sequence[Row]) -> str:
@@ -66,8 +78,18 @@ def learning(cell: str) -> str:
     for start in sorted(places, key=places.__getitem__):
         of_start = [row for row in rows if row["start"] == start]
         cells = [_scores([ended(row) for row in of_start if row["task"] == task], task) for task in tasks]
-        body.append([f"`{start}`" if start.endswith("_") else start, *cells, f"{places[start]:.1f}"])
+        body.append([_code(start), *cells, f"{places[start]:.1f}"])
     return grid(["", *(TITLES[task] for task in tasks), "mean place"], body)
+
+
+def learning_of_others(task: str) -> str:
+    """What cells that are not so common learn of one task."""
+    rows, body = {cell: [row for row in learned(cell) if row["task"] == task] for cell in OTHERS}, []
+    for start in STARTS:
+        cells = [_scores([ended(row) for row in of_cell if row["start"] == start], task) for of_cell in rows.values()]
+        if any(cells):
+            body.append([_code(start), *cells])
+    return grid(["", *OTHERS], body)
 
 
 def _scores(scores: Sequence[float], task: str) -> str:
@@ -133,7 +155,7 @@ def lstm() -> str:
             f"{median(one[name] for one in new):.2g}" for name in ("forget gate", "input gate", "|c|", "saturated")
         ]
         known = [f"{median(one['explained by h, c'] for one in moment):.2f}" for moment in (new, soon)]
-        name = f"`{start}`" if start.endswith("_") else start
+        name = _code(start)
         body.append(
             [
                 name + ", readout first" * first,
@@ -145,6 +167,46 @@ def lstm() -> str:
         )
     head = ["", "seeds", "forget gate", "input gate", "mean of \\|c\\|", "saturated", "R² before", "after 40 steps"]
     return grid([*head, "MSE after 2,000"], body)
+
+
+def who_leads() -> str:
+    """When VAA rises and when the error falls, and by how many steps the one follows the other."""
+    rows, body = findings("who_leads"), []
+    for cell, start in dict.fromkeys((row["cell"], row["start"]) for row in rows):
+        seeds = [row for row in rows if (row["cell"], row["start"]) == (cell, start)]
+        rise, fall = ([_first(row, moment) for row in seeds] for moment in (_rises, _falls))
+        lags = [str(leads(row) * row["every"]) if _learns(row) else "–" for row in seeds]
+        ends = ", ".join(f"{min(row['error']):.2g}" for row in seeds)
+        body.append([f"{cell}, {start}", *(", ".join(one) for one in (rise, fall, lags)), ends])
+    return grid(["", "VAA rises at step", "error halves at step", "error follows by", "least error"], body)
+
+
+def _learns(row: Row) -> bool:
+    return min(row["error"]) <= row["error"][0] / 2
+
+
+def _first(row: Row, moment: Callable[[Row, int], bool]) -> str:
+    looks = (look for look in range(len(row["vaa"])) if moment(row, look))
+    return next((str(look * row["every"]) for look in looks), "–")
+
+
+def _rises(row: Row, look: int) -> bool:
+    return bool(row["vaa"][look] >= max(0.1, max(row["vaa"]) / 2))
+
+
+def _falls(row: Row, look: int) -> bool:
+    return bool(row["error"][look] <= row["error"][0] / 2)
+
+
+def leads(row: Row) -> int:
+    """By how many looks the fall of the error follows the rise of VAA: where their changes correlate most."""
+    rise = [after - before for before, after in pairwise(row["vaa"])]
+    fall = [before - after for before, after in pairwise(row["error"])]
+    together = {
+        lag: sum(x * y for x, y in zip(rise[max(0, -lag) :], fall[max(0, lag) :], strict=False))
+        for lag in range(-FARTHEST, FARTHEST + 1)
+    }
+    return max(together, key=lambda lag: (together[lag], -abs(lag)))
 
 
 assert set(TITLES) == set(TASKS)

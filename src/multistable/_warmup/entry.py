@@ -66,6 +66,9 @@ def warmup(
     them, such as `multistable.init.bistable_` makes, best at a lower `lr` (0.001); it doesn't find them from a single
     one.
 
+    Give an LSTM `multistable.init.chrono_` first: in a warmup alone its cells outgrow tanh, and training may lose what
+    they hold. The message says so where they do.
+
     Only parameters of recurrent layers that require a gradient change. Whatever happens, `requires_grad`, `.grad`,
     training mode and hooks are as before the call, and if it raises, the parameters are too.
 
