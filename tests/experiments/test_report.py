@@ -4,11 +4,11 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import plotly.graph_objects as go
 import pytest
 from experiments.tiny import tiny, words
 
@@ -122,24 +122,40 @@ def test_each_run_has_its_settings(runs: Path, page: Path) -> None:
         )
 
 
-def test_plotly_knows_all_that_the_figures_ask_for(runs: Path) -> None:
-    for section in sections(collect(runs).runs):
-        cells = [figure(section, cell) for cell in section.cells for figure in (figures.learning, figures.horizons)]
-        cells += [figures.evaluation(section, cell) for cell in section.cells]
-        for figure in [figures.overview(section), figures.time_spent(section), *cells]:
-            go.Figure(figure)  # refuses what it does not know
-
-
 def test_curves_are_means_within_the_range_of_seeds(runs: Path) -> None:
     section = next(one for one in sections(collect(runs).runs) if one.config.task == "copy_first_input")
-    band, line = figures.learning(section, "gru")["data"][:2]
-    assert line["x"] == [0, 1, 2]
-    assert band["x"] == [0, 1, 2, 2, 1, 0]
-    for mean, most, least in zip(line["y"], band["y"], band["y"][::-1], strict=False):
+    shown, measured = figures.learning(section, "gru").panels
+    curve = shown.curves[0]
+    assert curve.xs == [0, 1, 2]
+    for mean, least, most in zip(curve.means, curve.least, curve.most, strict=True):
         assert least <= mean <= most
-    assert figures.learning(section, "gru")["data"][3]["x"] == [0, 2]  # VAA, at its own cadence
-    lengths = figures.evaluation(section, "gru")["data"][0]
-    assert lengths["x"] == [3, 6, 12]
+    assert measured.curves[0].xs == [0, 2]  # VAA, at its own cadence
+    assert figures.evaluation(section, "gru").panels[0].curves[0].xs == [3, 6, 12]
+
+
+def test_elements_can_be_understood_without_seeing_them(page: Path) -> None:
+    found = Elements(page.read_text()).found
+    tags = [tag for tag, _ in found]
+    figures_of_page = [attributes for _, attributes in found if attributes.get("role") == "img"]
+    assert len(figures_of_page) == tags.count("figure") == tags.count("figcaption") == 2 * 2 + 3 * 3
+    for attributes in figures_of_page:
+        assert re.search(r"(GRU|MGU) (plain|warmup).*: .*\d", attributes["aria-label"] or "")
+    assert tags.count("caption") == tags.count("table") == 2
+    for tag, attributes in found:
+        if tag == "th" and attributes:  # the empty one, beside chance, heads nothing
+            assert attributes["scope"] in ("col", "row")
+    headings = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert headings[0] == 1 and headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(headings))
+    ids = [attributes["id"] for _, attributes in found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in found:
+        assert attributes.get("aria-labelledby", ids[0]) in ids
+
+
+def test_a_figure_stands_before_the_table(page: Path) -> None:
+    for section in page.read_text().split("<section ")[1:]:
+        assert section.index("<figure") < section.index("<table")
 
 
 def test_unlike_runs_are_not_compared(runs: Path) -> None:
@@ -162,17 +178,19 @@ const errors = [];
 addEventListener("error", event => errors.push(event.message));
 addEventListener("load", () => {
   const seen = {title: document.title, ready: document.body.dataset.ready};
-  const shown = selector => [...document.querySelectorAll(selector)].filter(one => one.offsetParent !== null).length;
+  const shown = selector => [...document.querySelectorAll(selector)].filter(one => one.checkVisibility());
+  for (const part of document.querySelectorAll("details[data-cell]")) part.open = true;
   const look = name => {
-    const traces = [...document.querySelectorAll(".js-plotly-plot")].filter(one => one.offsetParent !== null)
-      .flatMap(one => one.data.filter(({visible}) => visible !== false));
+    const curves = shown("g[data-variant]");
+    const long = one => [...one.querySelectorAll("path")].every(path => path.getTotalLength() > 0);
     seen[name] = {
-      sections: shown("section[data-task]"),
-      rows: shown("tr[data-variant]"),
-      plots: [...document.querySelectorAll(".js-plotly-plot")]
-        .filter(one => one.offsetParent !== null && one.querySelector(".main-svg .trace")).length,
-      variants: [...new Set(traces.map(({meta}) => meta.variant))].sort(),
-      cells: [...new Set(traces.map(({meta}) => meta.cell))].sort(),
+      sections: shown("section[data-task]").length,
+      rows: shown("tr[data-variant]").length,
+      figures: shown("figure").length,
+      strips: shown(".row").length,
+      variants: [...new Set(curves.map(one => one.dataset.variant))].sort(),
+      cells: [...new Set(curves.map(one => one.dataset.cell))].sort(),
+      drawn: curves.every(one => long(one) || one.querySelector("circle") !== null),  // one length is a mark alone
     };
   };
   const box = (name, value) => document.querySelector(`input[name=${name}][value="${value}"]`);
@@ -207,27 +225,84 @@ addEventListener("load", () => {
 """
 
 
+def seen_by_browser(document: Path, profile: Path) -> Any:
+    """What the page of that path, opened in a browser, leaves in its element `seen`."""
+    browser = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    command = [*browser, "--window-size=1500,900", "--virtual-time-budget=20000", "--dump-dom", document.as_uri()]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    found = re.search(r'<pre id="seen">(.*?)</pre>', finished.stdout, re.DOTALL)
+    assert found is not None, finished.stderr
+    return json.loads(html.unescape(found[1]))
+
+
 @pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
 def test_opened_and_clicked_in_a_browser(page: Path, tmp_path: Path) -> None:
     clicked = tmp_path / "clicked.html"
     clicked.write_text(page.read_text().replace("<head>", f"<head>{CLICKS}", 1))
-    browser = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    command = [*browser, "--window-size=1300,900", "--virtual-time-budget=20000", "--dump-dom", clicked.as_uri()]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    found = re.search(r'<pre id="seen">(.*?)</pre>', finished.stdout, re.DOTALL)
-    assert found is not None, finished.stderr
-    seen: dict[str, Any] = json.loads(html.unescape(found[1]))
+    seen = seen_by_browser(clicked, tmp_path / "profile")
     assert seen["errors"] == [] and seen["fetched"] == []
     assert (seen["title"], seen["ready"]) == ("Runs: 9", "yes")
-    both = {"variants": ["plain", "warmup"], "cells": ["gru", "mgu"]}
-    # Two figures for each section and three for each of its cells.
-    everything = {"sections": 2, "rows": 5, "plots": 2 * 2 + 3 * 3, **both}
+    both = {"variants": ["plain", "warmup"], "cells": ["gru", "mgu"], "drawn": True}
+    # Two figures for each section, of one row for each group, and three for each of its cells.
+    everything = {"sections": 2, "rows": 5, "figures": 2 * 2 + 3 * 3, "strips": 2 * 5, **both}
+    one = {"sections": 1, "figures": 8}
     assert seen["all"] == everything
-    assert seen["without plain"] == {**everything, "sections": 1, "rows": 2, "plots": 8, "variants": ["warmup"]}
-    assert seen["without mgu"] == {**everything, "rows": 3, "plots": 10, "cells": ["gru"]}
-    assert seen["rows alone"] == {"sections": 1, "rows": 1, "plots": 5, "variants": ["plain"], "cells": ["gru"]}
+    assert seen["without plain"] == {**everything, **one, "rows": 2, "strips": 4, "variants": ["warmup"]}
+    assert seen["without mgu"] == {**everything, "rows": 3, "figures": 10, "strips": 6, "cells": ["gru"]}
+    alone = {"rows": 1, "figures": 5, "strips": 2, "variants": ["plain"], "cells": ["gru"]}
+    assert seen["rows alone"] == {**everything, **one, **alone}
     assert seen["all again"] == everything
-    assert seen["open"] == [seen["link"][1:]]
+    assert set(seen["open"]) == {seen["link"][1:], ""}  # itself, and what it lies in
+
+
+MEASURE = """
+<script>
+addEventListener("load", () => {
+  for (const part of document.querySelectorAll("details")) part.open = true;
+  const root = document.documentElement;
+  const scrolls = [...document.querySelectorAll(".scroll, .strip, pre")];
+  const shown = [...document.body.querySelectorAll("*:not(.unseen)")].filter(one => one.checkVisibility());
+  const outside = shown.filter(one => !scrolls.some(scroll => scroll !== one && scroll.contains(one)))
+    .filter(one => {
+      const {left, right} = one.getBoundingClientRect();
+      return left < -0.5 || right > root.clientWidth + 0.5;
+    });
+  const texts = shown.filter(one => [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
+  parent.postMessage({
+    width: innerWidth,
+    wider: root.scrollWidth - root.clientWidth,
+    outside: outside.map(one => one.outerHTML.slice(0, 80)),
+    cut: scrolls.filter(one => one.scrollWidth > one.clientWidth && getComputedStyle(one).overflowX !== "auto").length,
+    smallest: Math.min(...texts.map(one => parseFloat(getComputedStyle(one).fontSize))),
+    filters: getComputedStyle(document.getElementById("filters")).position,
+  }, "*");
+});
+</script>
+"""
+FRAMES = """
+<pre id="waiting"></pre>
+<script>
+const seen = [];
+addEventListener("message", ({data}) => {
+  seen.push(data);
+  if (seen.length < 2) return;
+  document.getElementById("waiting").textContent = JSON.stringify(seen.sort((one, other) => one.width - other.width));
+  document.getElementById("waiting").id = "seen";
+});
+</script>
+<iframe src="measured.html" style="width: 390px; height: 844px; border: 0"></iframe>
+<iframe src="measured.html" style="width: 1400px; height: 844px; border: 0"></iframe>
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
+def test_nothing_is_cut_off_on_phones_and_wide_screens(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "measured.html").write_text(page.read_text().replace("</body>", f"{MEASURE}</body>", 1))
+    (tmp_path / "frames.html").write_text(FRAMES)
+    fits = {"wider": 0, "outside": [], "cut": 0, "smallest": 12}
+    phone, wide = seen_by_browser(tmp_path / "frames.html", tmp_path / "profile")
+    assert phone == {**fits, "width": 390, "filters": "static"}
+    assert wide == {**fits, "width": 1400, "filters": "sticky"}
 
 
 @pytest.mark.parametrize(
