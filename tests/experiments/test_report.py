@@ -178,7 +178,7 @@ const errors = [];
 addEventListener("error", event => errors.push(event.message));
 addEventListener("load", () => {
   const seen = {title: document.title, ready: document.body.dataset.ready};
-  const shown = selector => [...document.querySelectorAll(selector)].filter(one => one.checkVisibility());
+  const shown = selector => [...document.querySelectorAll(selector)].filter(one => one.getClientRects().length > 0);
   for (const part of document.querySelectorAll("details[data-cell]")) part.open = true;
   const look = name => {
     const curves = shown("g[data-variant]");
