@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 __all__ = ["Axis", "Tick"]
 
-_APART = 0.11  # of the axis: as close as two labels can stand
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -71,8 +70,11 @@ class Axis:
             found = (value - self.least) / (self.most - self.least)
         return min(max(found, 0.0), 1.0)
 
-    def ticks(self) -> list[Tick]:
+    def ticks(self, apart: float = 0.11) -> list[Tick]:
         """What is written at the axis, none so close to the one before that their labels would touch.
+
+        Args:
+            apart: as close as two labels can stand, as a share of the axis.
 
         >>> [tick.label for tick in Axis("error", 0.0007, 2.0, log=True).ticks()]
         ['10⁻³', '0.01', '0.1', '1']
@@ -80,7 +82,7 @@ class Axis:
         found: list[Tick] = []
         for value in self.values if self.values is not None else self._round():
             share = self.share(value)
-            if not found or share - found[-1].share >= _APART:
+            if not found or share - found[-1].share >= apart:
                 found.append(Tick(share, _label(value)))
         return found
 
