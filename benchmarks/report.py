@@ -35,7 +35,12 @@ def write_runs(folder: Path, count: int) -> None:
     """Runs of as many lengths as that takes, each with all that one of a real sweep leaves for a report."""
     lengths = [50 * place for place in range(1, 1 + count // (len(CELLS) * len(VARIANTS) * len(SEEDS)))]
     for length, cell, variant, seed in product(lengths, CELLS, VARIANTS, SEEDS):
-        settings = {"cell": cell, "seed": seed, "epochs": EPOCHS, "evaluation_lengths": [length // 2, 2 * length]}
+        settings: dict[str, Any] = {
+            "cell": cell,
+            "seed": seed,
+            "epochs": EPOCHS,
+            "evaluation_lengths": [length // 2, 2 * length],
+        }
         config = Config(task="copy_first_input", length=length, **settings, **variant_keys(variant))
         claim(folder / config.name, config)
         write_run(folder / config.name, config)

@@ -1,52 +1,18 @@
 import html
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
 import pytest
-from experiments.tiny import tiny, words
+from experiments.shown import configs
+from experiments.tiny import tiny
 
 from multistable.cli import main
 from multistable.experiments import figures
-from multistable.experiments._run import run
-from multistable.experiments.config import Config
-from multistable.experiments.results import collect, sections, spread
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-HOSTILE = "</script><script>document.title = 'taken'</script><b>&"
-
-
-def configs() -> list[Config]:
-    copying = [
-        tiny(cell=cell, warmup=warmup, seed=seed, measure_every=2, evaluation_lengths=[3, 12])
-        for cell in ("gru", "mgu")
-        for warmup in (False, True)
-        for seed in (0, 1)
-    ]
-    return [*copying, tiny("permuted_rows", batch_size=300, epochs=1, cache=HOSTILE)]
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    for config in configs():
-        run(config, folder)
-    unfinished = tiny(seed=7)
-    run(unfinished, folder)
-    (folder / unfinished.name / "summary.json").unlink()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(runs: Path) -> Path:
-    assert main(["report", str(runs), "-o", str(runs / "report.html")]) == 0
-    return runs / "report.html"
+from multistable.experiments.results import collect, sections
 
 
 class Elements(HTMLParser):
@@ -142,7 +108,7 @@ def test_elements_can_be_understood_without_seeing_them(page: Path) -> None:
         assert re.search(r"(GRU|MGU) (plain|warmup).*: .*\d", attributes["aria-label"] or "")
     assert tags.count("caption") == tags.count("table") == 2
     for tag, attributes in found:
-        if tag == "th" and attributes:  # the empty one, beside chance, heads nothing
+        if tag == "th":
             assert attributes["scope"] in ("col", "row")
     headings = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
     assert headings[0] == 1 and headings.count(1) == 1
@@ -164,150 +130,6 @@ def test_unlike_runs_are_not_compared(runs: Path) -> None:
     longer = [one for one in found if one.config.cell == "gru"]
     changed = [type(one)(tiny(cell="gru", epochs=5), one.summary, one.rows, one.folder) for one in longer[:1]]
     assert len(sections([*longer, *changed])) == len(sections(longer)) + 1
-
-
-def test_spread() -> None:
-    found = spread([1.0, 2.0, 6.0])
-    assert (found.mean, found.deviation, found.least, found.most) == (3.0, 7**0.5, 1.0, 6.0)
-    assert spread([2.0]).deviation == 0
-
-
-CLICKS = """
-<script>
-const errors = [];
-addEventListener("error", event => errors.push(event.message));
-addEventListener("load", () => {
-  const seen = {title: document.title, ready: document.body.dataset.ready};
-  const shown = selector => [...document.querySelectorAll(selector)].filter(one => one.getClientRects().length > 0);
-  for (const part of document.querySelectorAll("details[data-cell]")) part.open = true;
-  const look = name => {
-    const curves = shown("g[data-variant]");
-    const long = one => [...one.querySelectorAll("path")].every(path => path.getTotalLength() > 0);
-    seen[name] = {
-      sections: shown("section[data-task]").length,
-      rows: shown("tr[data-variant]").length,
-      figures: shown("figure").length,
-      strips: shown(".row").length,
-      variants: [...new Set(curves.map(one => one.dataset.variant))].sort(),
-      cells: [...new Set(curves.map(one => one.dataset.cell))].sort(),
-      drawn: curves.every(one => long(one) || one.querySelector("circle") !== null),  // one length is a mark alone
-    };
-  };
-  const box = (name, value) => document.querySelector(`input[name=${name}][value="${value}"]`);
-  look("all");
-  box("variant", "plain").click();
-  look("without plain");
-  box("variant", "plain").click();
-  box("cell", "mgu").click();
-  look("without mgu");
-  box("cell", "mgu").click();
-  const task = document.getElementById("task");
-  task.value = "permuted_rows";
-  task.dispatchEvent(new Event("change", {bubbles: true}));
-  look("rows alone");
-  task.value = "";
-  task.dispatchEvent(new Event("change", {bubbles: true}));
-  look("all again");
-  const link = document.querySelector("tr[data-variant] a");
-  link.click();
-  setTimeout(() => {
-    seen.open = [...document.querySelectorAll("main details[open]")].map(one => one.id);
-    seen.link = link.getAttribute("href");
-    seen.errors = errors;
-    seen.fetched = performance.getEntriesByType("resource").map(({name}) => name);
-    const result = document.createElement("pre");
-    result.id = "seen";
-    result.textContent = JSON.stringify(seen);
-    document.body.append(result);
-  }, 500);
-});
-</script>
-"""
-
-
-def seen_by_browser(document: Path, profile: Path) -> Any:
-    """What the page of that path, opened in a browser, leaves in its element `seen`."""
-    browser = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
-    command = [*browser, "--window-size=1500,900", "--virtual-time-budget=20000", "--dump-dom", document.as_uri()]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    found = re.search(r'<pre id="seen">(.*?)</pre>', finished.stdout, re.DOTALL)
-    assert found is not None, finished.stderr
-    return json.loads(html.unescape(found[1]))
-
-
-@pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
-def test_opened_and_clicked_in_a_browser(page: Path, tmp_path: Path) -> None:
-    clicked = tmp_path / "clicked.html"
-    clicked.write_text(page.read_text().replace("<head>", f"<head>{CLICKS}", 1))
-    seen = seen_by_browser(clicked, tmp_path / "profile")
-    assert seen["errors"] == [] and seen["fetched"] == []
-    assert (seen["title"], seen["ready"]) == ("Runs: 9", "yes")
-    both = {"variants": ["plain", "warmup"], "cells": ["gru", "mgu"], "drawn": True}
-    # Two figures for each section, of one row for each group, and three for each of its cells.
-    everything = {"sections": 2, "rows": 5, "figures": 2 * 2 + 3 * 3, "strips": 2 * 5, **both}
-    one = {"sections": 1, "figures": 8}
-    assert seen["all"] == everything
-    assert seen["without plain"] == {**everything, **one, "rows": 2, "strips": 4, "variants": ["warmup"]}
-    assert seen["without mgu"] == {**everything, "rows": 3, "figures": 10, "strips": 6, "cells": ["gru"]}
-    alone = {"rows": 1, "figures": 5, "strips": 2, "variants": ["plain"], "cells": ["gru"]}
-    assert seen["rows alone"] == {**everything, **one, **alone}
-    assert seen["all again"] == everything
-    assert set(seen["open"]) == {seen["link"][1:], ""}  # itself, and what it lies in
-
-
-MEASURE = """
-<script>
-addEventListener("load", () => {
-  for (const part of document.querySelectorAll("details")) part.open = true;
-  const root = document.documentElement;
-  const scrolls = [...document.querySelectorAll(".scroll, .strip, pre")];
-  const shown = [...document.body.querySelectorAll("*:not(.unseen)")].filter(one => one.checkVisibility());
-  const outside = shown.filter(one => !scrolls.some(scroll => scroll !== one && scroll.contains(one)))
-    .filter(one => {
-      const {left, right} = one.getBoundingClientRect();
-      return left < -0.5 || right > root.clientWidth + 0.5;
-    });
-  const texts = shown.filter(one => [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
-  parent.postMessage({
-    width: innerWidth,
-    wider: root.scrollWidth - root.clientWidth,
-    outside: outside.map(one => one.outerHTML.slice(0, 80)),
-    cut: scrolls.filter(one => one.scrollWidth > one.clientWidth && getComputedStyle(one).overflowX !== "auto").length,
-    smallest: Math.min(...texts.map(one => parseFloat(getComputedStyle(one).fontSize))),
-    aside: Math.max(...[...document.querySelectorAll(".row > svg")].map(one => {
-      const axis = one.closest(".rows").querySelector(".behind").getBoundingClientRect();
-      const strip = one.getBoundingClientRect();
-      return Math.max(Math.abs(strip.left - axis.left), Math.abs(strip.right - axis.right));
-    })),
-    filters: getComputedStyle(document.getElementById("filters")).position,
-  }, "*");
-});
-</script>
-"""
-FRAMES = """
-<pre id="waiting"></pre>
-<script>
-const seen = [];
-addEventListener("message", ({data}) => {
-  seen.push(data);
-  if (seen.length < 2) return;
-  document.getElementById("waiting").textContent = JSON.stringify(seen.sort((one, other) => one.width - other.width));
-  document.getElementById("waiting").id = "seen";
-});
-</script>
-<iframe src="measured.html" style="width: 390px; height: 844px; border: 0"></iframe>
-<iframe src="measured.html" style="width: 1400px; height: 844px; border: 0"></iframe>
-"""
-
-
-@pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
-def test_nothing_is_cut_off_on_phones_and_wide_screens(page: Path, tmp_path: Path) -> None:
-    (tmp_path / "measured.html").write_text(page.read_text().replace("</body>", f"{MEASURE}</body>", 1))
-    (tmp_path / "frames.html").write_text(FRAMES)
-    fits = {"wider": 0, "outside": [], "cut": 0, "smallest": 12, "aside": pytest.approx(0, abs=0.1)}
-    phone, wide = seen_by_browser(tmp_path / "frames.html", tmp_path / "profile")
-    assert phone == {**fits, "width": 390, "filters": "static"}
-    assert wide == {**fits, "width": 1400, "filters": "sticky"}
 
 
 @pytest.mark.parametrize(
@@ -337,54 +159,3 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "file").write_text("")
     assert main(["report", str(runs), "-o", str(tmp_path / "file" / "report.html")]) == 2
     assert "file" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("summary.json", "{}", "summary.json lacks metric"),
-        ("summary.json", '{"metric": NaN}', "summary.json is no JSON that can be read: it holds NaN"),
-        ("metrics.csv", "", "metrics.csv holds no row"),
-        ("metrics.csv", "a,b\n1,2\n", "metrics.csv lacks epoch"),
-        ("metrics.csv", "epoch\nx\n", "metrics.csv is damaged: could not convert string to float: 'x'"),
-        ("metrics.csv", "epoch\nnan\n", "metrics.csv is damaged: epoch is nan"),
-        ("metrics.csv", "epoch,vaa\n1\n", "metrics.csv is damaged: a row is longer or shorter than the first"),
-        ("metrics.csv", "epoch\n1,2\n", "metrics.csv is damaged: a row is longer or shorter than the first"),
-        ("config.yaml", "task: maze\n", "config.yaml is damaged, or no run's: task must be one of"),
-    ],
-)
-def test_what_a_run_wrote_is_damaged(name: str, text: str, message: str, tmp_path: Path) -> None:
-    run(tiny(), tmp_path)
-    (tmp_path / tiny().name / name).write_text(text)
-    with pytest.raises(ValueError, match=message):
-        collect(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("metric", None),
-        ("higher_is_better", None),
-        ("test_metric", True),
-        ("evaluation", [{}]),
-        ("traces", {}),
-        ("traces", {"before": {}, "start": {}, "end": {}}),
-        ("warmup", "x"),
-        ("seconds", {}),
-        ("versions", None),
-    ],
-)
-def test_a_summary_that_no_run_writes(key: str, value: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary = run(tiny(), tmp_path)
-    (tmp_path / tiny().name / "summary.json").write_text(json.dumps({**summary, key: value}))
-    with pytest.raises(ValueError, match=f"summary.json is damaged: {key} is "):
-        collect(tmp_path)
-    assert main(words(tmp_path, tmp_path / "a.yaml", tiny())) == 2
-    assert f"summary.json is damaged: {key} is " in capsys.readouterr().err
-
-
-def test_a_run_that_is_there_twice(tmp_path: Path) -> None:
-    run(tiny(), tmp_path / "runs")
-    shutil.copytree(tmp_path / "runs", tmp_path / "runs" / "copy")
-    with pytest.raises(ValueError, match="hold the same run; leave one of them out"):
-        collect(tmp_path / "runs")

@@ -56,6 +56,11 @@ class Axis:
         ends = (least - room, most + room)
         return cls(title, *((10 ** ends[0], 10 ** ends[1]) if log else ends), log, at)
 
+    @property
+    def ends(self) -> tuple[float, float, bool]:
+        """Its start, its end and whether it is logarithmic: all that reading values off it takes."""
+        return (self.least, self.most, self.log)
+
     def share(self, value: float) -> float:
         """How far along the axis a value lies: 0 at its start, 1 at its end, and on it in any case.
 
