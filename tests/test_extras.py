@@ -11,7 +11,7 @@ from pathlib import Path
 
 find_spec = importlib.machinery.PathFinder.find_spec
 extras = {
-    "gymnasium", "jinja2", "lightning", "matplotlib", "plotly", "ray", "rich", "sb3_contrib", "sklearn",
+    "gymnasium", "jinja2", "lightning", "matplotlib", "ray", "rich", "sb3_contrib", "sklearn",
     "stable_baselines3", "tqdm", "yaml",
 }
 importlib.machinery.PathFinder.find_spec = lambda name, *rest: None if name in extras else find_spec(name, *rest)
@@ -69,7 +69,7 @@ def test_the_core_needs_no_extra_and_the_rest_names_its_own() -> None:
         "lightning": "callbacks need lightning: pip install 'multistable[lightning]'",
         "sb3": "recurrent policies need sb3-contrib: pip install 'multistable[sb3]'",
         "run": "experiments need lightning: pip install 'multistable[experiments]'",
-        "report": "a report needs jinja2 and plotly: pip install 'multistable[experiments]'",
+        "report": "a report needs jinja2: pip install 'multistable[experiments]'",
         "sweep": "a sweep needs ray: pip install 'multistable[sweep]'",
         "demo": "multistable demo: the demo needs matplotlib: pip install 'multistable[demo]'\n",
         "configuration": "multistable run: configurations need PyYAML: pip install 'multistable[experiments]'\n",

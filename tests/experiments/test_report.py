@@ -1,52 +1,18 @@
 import html
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
-import plotly.graph_objects as go
 import pytest
-from experiments.tiny import tiny, words
+from experiments.shown import configs
+from experiments.tiny import tiny
 
 from multistable.cli import main
 from multistable.experiments import figures
-from multistable.experiments._run import run
-from multistable.experiments.config import Config
-from multistable.experiments.results import collect, sections, spread
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-HOSTILE = "</script><script>document.title = 'taken'</script><b>&"
-
-
-def configs() -> list[Config]:
-    copying = [
-        tiny(cell=cell, warmup=warmup, seed=seed, measure_every=2, evaluation_lengths=[3, 12])
-        for cell in ("gru", "mgu")
-        for warmup in (False, True)
-        for seed in (0, 1)
-    ]
-    return [*copying, tiny("permuted_rows", batch_size=300, epochs=1, cache=HOSTILE)]
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    for config in configs():
-        run(config, folder)
-    unfinished = tiny(seed=7)
-    run(unfinished, folder)
-    (folder / unfinished.name / "summary.json").unlink()
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(runs: Path) -> Path:
-    assert main(["report", str(runs), "-o", str(runs / "report.html")]) == 0
-    return runs / "report.html"
+from multistable.experiments.results import collect, sections
 
 
 class Elements(HTMLParser):
@@ -122,24 +88,40 @@ def test_each_run_has_its_settings(runs: Path, page: Path) -> None:
         )
 
 
-def test_plotly_knows_all_that_the_figures_ask_for(runs: Path) -> None:
-    for section in sections(collect(runs).runs):
-        cells = [figure(section, cell) for cell in section.cells for figure in (figures.learning, figures.horizons)]
-        cells += [figures.evaluation(section, cell) for cell in section.cells]
-        for figure in [figures.overview(section), figures.time_spent(section), *cells]:
-            go.Figure(figure)  # refuses what it does not know
-
-
 def test_curves_are_means_within_the_range_of_seeds(runs: Path) -> None:
     section = next(one for one in sections(collect(runs).runs) if one.config.task == "copy_first_input")
-    band, line = figures.learning(section, "gru")["data"][:2]
-    assert line["x"] == [0, 1, 2]
-    assert band["x"] == [0, 1, 2, 2, 1, 0]
-    for mean, most, least in zip(line["y"], band["y"], band["y"][::-1], strict=False):
+    shown, measured = figures.learning(section, "gru").panels
+    curve = shown.curves[0]
+    assert curve.xs == [0, 1, 2]
+    for mean, least, most in zip(curve.means, curve.least, curve.most, strict=True):
         assert least <= mean <= most
-    assert figures.learning(section, "gru")["data"][3]["x"] == [0, 2]  # VAA, at its own cadence
-    lengths = figures.evaluation(section, "gru")["data"][0]
-    assert lengths["x"] == [3, 6, 12]
+    assert measured.curves[0].xs == [0, 2]  # VAA, at its own cadence
+    assert figures.evaluation(section, "gru").panels[0].curves[0].xs == [3, 6, 12]
+
+
+def test_elements_can_be_understood_without_seeing_them(page: Path) -> None:
+    found = Elements(page.read_text()).found
+    tags = [tag for tag, _ in found]
+    figures_of_page = [attributes for _, attributes in found if attributes.get("role") == "img"]
+    assert len(figures_of_page) == tags.count("figure") == tags.count("figcaption") == 2 * 2 + 3 * 3
+    for attributes in figures_of_page:
+        assert re.search(r"(GRU|MGU) (plain|warmup).*: .*\d", attributes["aria-label"] or "")
+    assert tags.count("caption") == tags.count("table") == 2
+    for tag, attributes in found:
+        if tag == "th":
+            assert attributes["scope"] in ("col", "row")
+    headings = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert headings[0] == 1 and headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(headings))
+    ids = [attributes["id"] for _, attributes in found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in found:
+        assert attributes.get("aria-labelledby", ids[0]) in ids
+
+
+def test_a_figure_stands_before_the_table(page: Path) -> None:
+    for section in page.read_text().split("<section ")[1:]:
+        assert section.index("<figure") < section.index("<table")
 
 
 def test_unlike_runs_are_not_compared(runs: Path) -> None:
@@ -148,86 +130,6 @@ def test_unlike_runs_are_not_compared(runs: Path) -> None:
     longer = [one for one in found if one.config.cell == "gru"]
     changed = [type(one)(tiny(cell="gru", epochs=5), one.summary, one.rows, one.folder) for one in longer[:1]]
     assert len(sections([*longer, *changed])) == len(sections(longer)) + 1
-
-
-def test_spread() -> None:
-    found = spread([1.0, 2.0, 6.0])
-    assert (found.mean, found.deviation, found.least, found.most) == (3.0, 7**0.5, 1.0, 6.0)
-    assert spread([2.0]).deviation == 0
-
-
-CLICKS = """
-<script>
-const errors = [];
-addEventListener("error", event => errors.push(event.message));
-addEventListener("load", () => {
-  const seen = {title: document.title, ready: document.body.dataset.ready};
-  const shown = selector => [...document.querySelectorAll(selector)].filter(one => one.offsetParent !== null).length;
-  const look = name => {
-    const traces = [...document.querySelectorAll(".js-plotly-plot")].filter(one => one.offsetParent !== null)
-      .flatMap(one => one.data.filter(({visible}) => visible !== false));
-    seen[name] = {
-      sections: shown("section[data-task]"),
-      rows: shown("tr[data-variant]"),
-      plots: [...document.querySelectorAll(".js-plotly-plot")]
-        .filter(one => one.offsetParent !== null && one.querySelector(".main-svg .trace")).length,
-      variants: [...new Set(traces.map(({meta}) => meta.variant))].sort(),
-      cells: [...new Set(traces.map(({meta}) => meta.cell))].sort(),
-    };
-  };
-  const box = (name, value) => document.querySelector(`input[name=${name}][value="${value}"]`);
-  look("all");
-  box("variant", "plain").click();
-  look("without plain");
-  box("variant", "plain").click();
-  box("cell", "mgu").click();
-  look("without mgu");
-  box("cell", "mgu").click();
-  const task = document.getElementById("task");
-  task.value = "permuted_rows";
-  task.dispatchEvent(new Event("change", {bubbles: true}));
-  look("rows alone");
-  task.value = "";
-  task.dispatchEvent(new Event("change", {bubbles: true}));
-  look("all again");
-  const link = document.querySelector("tr[data-variant] a");
-  link.click();
-  setTimeout(() => {
-    seen.open = [...document.querySelectorAll("main details[open]")].map(one => one.id);
-    seen.link = link.getAttribute("href");
-    seen.errors = errors;
-    seen.fetched = performance.getEntriesByType("resource").map(({name}) => name);
-    const result = document.createElement("pre");
-    result.id = "seen";
-    result.textContent = JSON.stringify(seen);
-    document.body.append(result);
-  }, 500);
-});
-</script>
-"""
-
-
-@pytest.mark.skipif(BROWSER is None, reason="neither chromium nor google-chrome is installed")
-def test_opened_and_clicked_in_a_browser(page: Path, tmp_path: Path) -> None:
-    clicked = tmp_path / "clicked.html"
-    clicked.write_text(page.read_text().replace("<head>", f"<head>{CLICKS}", 1))
-    browser = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    command = [*browser, "--window-size=1300,900", "--virtual-time-budget=20000", "--dump-dom", clicked.as_uri()]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    found = re.search(r'<pre id="seen">(.*?)</pre>', finished.stdout, re.DOTALL)
-    assert found is not None, finished.stderr
-    seen: dict[str, Any] = json.loads(html.unescape(found[1]))
-    assert seen["errors"] == [] and seen["fetched"] == []
-    assert (seen["title"], seen["ready"]) == ("Runs: 9", "yes")
-    both = {"variants": ["plain", "warmup"], "cells": ["gru", "mgu"]}
-    # Two figures for each section and three for each of its cells.
-    everything = {"sections": 2, "rows": 5, "plots": 2 * 2 + 3 * 3, **both}
-    assert seen["all"] == everything
-    assert seen["without plain"] == {**everything, "sections": 1, "rows": 2, "plots": 8, "variants": ["warmup"]}
-    assert seen["without mgu"] == {**everything, "rows": 3, "plots": 10, "cells": ["gru"]}
-    assert seen["rows alone"] == {"sections": 1, "rows": 1, "plots": 5, "variants": ["plain"], "cells": ["gru"]}
-    assert seen["all again"] == everything
-    assert seen["open"] == [seen["link"][1:]]
 
 
 @pytest.mark.parametrize(
@@ -257,54 +159,3 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "file").write_text("")
     assert main(["report", str(runs), "-o", str(tmp_path / "file" / "report.html")]) == 2
     assert "file" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("summary.json", "{}", "summary.json lacks metric"),
-        ("summary.json", '{"metric": NaN}', "summary.json is no JSON that can be read: it holds NaN"),
-        ("metrics.csv", "", "metrics.csv holds no row"),
-        ("metrics.csv", "a,b\n1,2\n", "metrics.csv lacks epoch"),
-        ("metrics.csv", "epoch\nx\n", "metrics.csv is damaged: could not convert string to float: 'x'"),
-        ("metrics.csv", "epoch\nnan\n", "metrics.csv is damaged: epoch is nan"),
-        ("metrics.csv", "epoch,vaa\n1\n", "metrics.csv is damaged: a row is longer or shorter than the first"),
-        ("metrics.csv", "epoch\n1,2\n", "metrics.csv is damaged: a row is longer or shorter than the first"),
-        ("config.yaml", "task: maze\n", "config.yaml is damaged, or no run's: task must be one of"),
-    ],
-)
-def test_what_a_run_wrote_is_damaged(name: str, text: str, message: str, tmp_path: Path) -> None:
-    run(tiny(), tmp_path)
-    (tmp_path / tiny().name / name).write_text(text)
-    with pytest.raises(ValueError, match=message):
-        collect(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("metric", None),
-        ("higher_is_better", None),
-        ("test_metric", True),
-        ("evaluation", [{}]),
-        ("traces", {}),
-        ("traces", {"before": {}, "start": {}, "end": {}}),
-        ("warmup", "x"),
-        ("seconds", {}),
-        ("versions", None),
-    ],
-)
-def test_a_summary_that_no_run_writes(key: str, value: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary = run(tiny(), tmp_path)
-    (tmp_path / tiny().name / "summary.json").write_text(json.dumps({**summary, key: value}))
-    with pytest.raises(ValueError, match=f"summary.json is damaged: {key} is "):
-        collect(tmp_path)
-    assert main(words(tmp_path, tmp_path / "a.yaml", tiny())) == 2
-    assert f"summary.json is damaged: {key} is " in capsys.readouterr().err
-
-
-def test_a_run_that_is_there_twice(tmp_path: Path) -> None:
-    run(tiny(), tmp_path / "runs")
-    shutil.copytree(tmp_path / "runs", tmp_path / "runs" / "copy")
-    with pytest.raises(ValueError, match="hold the same run; leave one of them out"):
-        collect(tmp_path / "runs")

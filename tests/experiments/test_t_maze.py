@@ -128,6 +128,5 @@ def test_the_share_of_seeds_that_are_optimal(tmp_path: Path) -> None:
         for seed, metrics in enumerate([(0.0, 1.0), (0.0, 0.98), (1.0, 1.0), (0.0, 0.0)])
     ]
     (section,) = sections(runs)
-    drawn = figures.rewarded(section, "gru")
-    (shares,) = (line for line in drawn["data"] if line["yaxis"] == "y2")
-    assert (shares["x"], shares["y"]) == ([0, 20], [0.25, 0.5])
+    (shares,) = figures.rewarded(section, "gru").panels[1].curves
+    assert (shares.xs, shares.means) == ([0, 20], [0.25, 0.5])

@@ -1,18 +1,18 @@
 """One page, in one file, of what runs have found, for people who look rather than read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from multistable.experiments import figures
+from multistable.experiments.drawing import Plot
 from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections, spread
 from multistable.experiments.store import CONFIG, replacing
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
 except ImportError as error:
-    raise ImportError("a report needs jinja2 and plotly: pip install 'multistable[experiments]'") from error
+    raise ImportError("a report needs jinja2: pip install 'multistable[experiments]'") from error
 
 __all__ = ["page", "write_report"]
 
@@ -28,7 +28,7 @@ def write_report(runs: Path, out: Path) -> Results:
         What lies in the folder.
 
     Raises:
-        ImportError: Jinja or Plotly is missing.
+        ImportError: Jinja is missing.
         OSError: the folder is not there, or the page can't be written.
         ValueError: the folder holds no run, no finished one, or what a run wrote can't be read.
     """
@@ -55,38 +55,38 @@ def page(results: Results, runs: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters["name"] = figures.name_of
+    environment.globals["zip"] = zip
     found = sections(results.runs)
-    shown = [_shown(section, place) for place, section in enumerate(found)]
     groups = [group for section in found for group in section.groups]
     return environment.get_template("report.html.jinja").render(
-        plotly=get_plotlyjs(),
         count=len(results.runs),
         unfinished=[folder.relative_to(runs).as_posix() for folder in results.unfinished],
         tasks={section.config.task: section.config.of_task.title for section in found},
         cells=list(dict.fromkeys(group.cell for group in groups)),
         variants={group.variant: figures.colour_of(group.variant) for group in sorted(groups, key=_rank)},
-        sections=shown,
-        figures=[figure for section in shown for figure in section["figures"]],
-        runs=[_run(run, runs) for run in results.runs],
+        sections=[_shown(section, place, runs) for place, section in enumerate(found)],
     )
 
 
-def _shown(section: Section, place: int) -> dict[str, Any]:
+def _shown(section: Section, place: int, runs: Path) -> dict[str, Any]:
     """A section as the template takes it; `place` is its place among all."""
     config = section.config
     groups = sorted(section.groups, key=lambda group: (section.cells.index(group.cell), _rank(group)))
     section = Section(config, groups)
-    key = f"section-{place}"
     best = section.best(groups)
     best_of_cells = [section.best(group for group in groups if group.cell == cell) for cell in section.cells]
     return {
-        "key": key,
+        "key": f"section-{place}",
         "task": config.task,
         "title": f"{config.of_task.title}, {config.setting.replace('-', ', ')}",
         "about": _about(section),
         "metric": section.summary["metric"],
         "chance": f"{section.summary['chance']:.3g}",
-        "cells": section.cells,
+        "overview": figures.overview(section),
+        "time": figures.time_spent(section),
+        "cells": [
+            {"name": cell, "open": cell == best.cell, "figures": _figures(section, cell)} for cell in section.cells
+        ],
         "by_reward": config.of_task.by_reward,
         "rows": [
             {
@@ -99,7 +99,7 @@ def _shown(section: Section, place: int) -> dict[str, Any]:
             }
             for group in groups
         ],
-        "figures": list(_figures(section, key)),
+        "runs": [_run(run, runs) for group in groups for run in group.runs],
     }
 
 
@@ -140,15 +140,9 @@ def _optimality(group: Group) -> dict[str, str]:
     }
 
 
-def _figures(section: Section, key: str) -> Iterator[dict[str, Any]]:
-    """The figures of a section, each with the id of its place; an overview belongs to no cell."""
-    yield {"id": f"{key}-overview", "figure": figures.overview(section)}
-    yield {"id": f"{key}-time", "figure": figures.time_spent(section)}
+def _figures(section: Section, cell: str) -> list[Plot]:
     learning = figures.rewarded if section.config.of_task.by_reward else figures.learning
-    for cell in section.cells:
-        yield {"id": f"{key}-{cell}-learning", "figure": learning(section, cell)}
-        yield {"id": f"{key}-{cell}-horizons", "figure": figures.horizons(section, cell)}
-        yield {"id": f"{key}-{cell}-evaluation", "figure": figures.evaluation(section, cell)}
+    return [learning(section, cell), figures.horizons(section, cell), figures.evaluation(section, cell)]
 
 
 def _run(run: Run, runs: Path) -> dict[str, Any]:
