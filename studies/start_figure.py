@@ -1,72 +1,66 @@
-"""Draw docs/start.png: what becomes of the states of a GRU once a constant input follows, for three GRUs.
+"""Draw docs/start.png: what becomes of the states of three GRUs when nothing more comes in.
 
 Run: python studies/start_figure.py
 """
 
 import torch
-from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rows import ROOT
 from torch import Tensor, nn
+from tutorial_figures import STATES, courses, draw_courses, run
 
-from multistable import attractors, init, warmup
-from multistable.dynamics import dynamics, states_at
+from multistable import attractors, held, warmup
+from multistable.dynamics import dynamics
 
-HIDDEN, LENGTH, SEQUENCES = 16, 30, 24
-HORIZONS = sorted({round(10 ** (k / 20)) for k in range(101)})  # to 100,000 steps
+HIDDEN, LENGTH = 16, 40  # as in the tutorial that the third network comes from
+BOUND = 3.0
+HORIZONS = sorted({round(10 ** (k / 30)) for k in range(151)})  # to 100,000 steps
 
 
-def network() -> nn.GRU:
+def new() -> nn.GRU:
     """The same GRU at each call."""
     torch.manual_seed(0)
     return nn.GRU(1, HIDDEN)
 
 
-def networks(sequences: Tensor) -> dict[str, nn.GRU]:
-    """The GRU as torch makes it, warmed up, and with bistable units."""
-    warm, bistable = network(), init.bistable_(network())
+def networks(sequences: Tensor) -> dict[str, nn.Module]:
+    """A GRU as torch makes it; warmed up; and trained, with hard gates."""
+    warm = new()
     warmup(warm, sequences, generator=0)
     return {
-        "A new GRU: all states fade to one": network(),
-        "After warmup: they stay apart for long": warm,
-        "With bistable units: for ever": bistable,
+        "A new GRU: all is forgotten at once": new(),
+        "After a warmup: it fades slowly": warm,
+        "Trained with hard gates: it stays": run("memory-that-lasts")["lasting"].memory,
     }
 
 
-def courses(gru: nn.GRU, sequences: Tensor) -> Tensor:
-    """The unit that tells most states apart (horizons, sequences), after sequences have led to different states."""
-    (layer,) = dynamics(gru)
-    with torch.no_grad():
-        start = layer.run(sequences)
-        found = [start, *states_at(layer, start, torch.zeros(1), HORIZONS)]
-    states = torch.stack(found)
-    return states[:, :, states.std(1).mean(0).argmax()]
-
-
-def draw(axes: Axes, title: str, course: Tensor, said: str) -> None:
-    """The courses of all states, each in a colour that says where it starts."""
-    ranks = course[0].argsort().argsort()
-    for values, rank in zip(course.T.tolist(), ranks.tolist(), strict=True):
-        axes.plot([0.7, *HORIZONS], values, color=colormaps["viridis"](rank / (SEQUENCES - 1)), linewidth=1.1)
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.set(xscale="log", xlim=(0.7, HORIZONS[-1]), ylim=(-1, 1), xlabel="steps after the sequences have ended")
-    axes.text(0.98, 0.03, said, transform=axes.transAxes, ha="right", fontsize=9, color="#444444")
-    axes.spines[["top", "right"]].set_visible(False)
+def said_of(module: nn.Module, sequences: Tensor, states: Tensor) -> str:
+    """What is certain of a number of states."""
+    if "hardness" in repr(module):
+        found = held(module, states[None], bound=BOUND)
+        return f"{found.distinct} of {found.n} states distinct for ever"
+    count = attractors(module, sequences, u=0, n=STATES, generator=0).count
+    return f"{STATES} states end in {count} {'place' if count == 1 else 'places'}"
 
 
 def figure() -> Figure:
-    """One panel for each GRU."""
+    """One panel for each GRU: the unit that tells most states apart, over time."""
     torch.manual_seed(1)
-    sequences = torch.randn(LENGTH, SEQUENCES, 1)
-    drawn = Figure(figsize=(12, 3.6), layout="constrained")
+    sequences = torch.randn(LENGTH, STATES, 1)
+    drawn = Figure(figsize=(12, 3.5), layout="constrained")
     panels = drawn.subplots(1, 3, sharey=True)
     panels[0].set_ylabel("one unit of the state")
-    for axes, (title, gru) in zip(panels, networks(sequences).items(), strict=True):
-        found = attractors(gru, sequences, u=0, n=SEQUENCES, generator=0)
-        print(title, found)
-        said = f"{SEQUENCES} states, {found.count} certain attractor{'s' * (found.count != 1)}"
-        draw(axes, title, courses(gru, sequences), said)
+    for axes, (title, module) in zip(panels, networks(sequences).items(), strict=True):
+        (layer,) = dynamics(module)
+        with torch.no_grad():
+            start = layer.run(sequences)
+        states = courses(module, start, HORIZONS)
+        draw_courses(axes, HORIZONS, states[:, :, states.std(1).mean(0).argmax()])
+        axes.set_title(title, loc="left", fontsize=12)
+        axes.set_xlabel(said_of(module, sequences, start), fontsize=10)
+        axes.set(xscale="log", xlim=(1, HORIZONS[-1]), ylim=(-1, 1))
+        axes.spines[["top", "right"]].set_visible(False)
+    drawn.supxlabel("steps since the sequences ended", fontsize=10)
     return drawn
 
 
