@@ -28,9 +28,9 @@ def networks(sequences: Tensor) -> dict[str, nn.Module]:
     warm = new()
     warmup(warm, sequences, generator=0)
     return {
-        "A new GRU: all is forgotten at once": new(),
-        "After a warmup: it fades slowly": warm,
-        "Trained with hard gates: it stays": run("memory-that-lasts")["lasting"].memory,
+        "A new GRU: gone at once": new(),
+        "After warmup: fades slowly": warm,
+        "Trained, hard gates: stays": run("memory-that-lasts")["lasting"].memory,
     }
 
 
@@ -38,27 +38,34 @@ def said_of(module: nn.Module, sequences: Tensor, states: Tensor) -> str:
     """What is certain of a number of states."""
     if "hardness" in repr(module):
         found = held(module, states[None], bound=BOUND)
-        return f"{found.distinct} of {found.n} states distinct for ever"
+        assert found.distinct == found.n
+        return f"all {found.n} states distinct for ever"
     count = attractors(module, sequences, u=0, n=STATES, generator=0).count
     return f"{STATES} states end in {count} {'place' if count == 1 else 'places'}"
 
 
+def apart(states: Tensor) -> Tensor:
+    """The states (horizons, states, S) along the direction that tells most of them apart."""
+    deviations = (states - states.mean(1, keepdim=True)).flatten(0, 1)
+    return states @ torch.linalg.svd(deviations, full_matrices=False)[2][0]
+
+
 def figure() -> Figure:
-    """One panel for each GRU: the unit that tells most states apart, over time."""
+    """One panel for each GRU."""
     torch.manual_seed(1)
     sequences = torch.randn(LENGTH, STATES, 1)
-    drawn = Figure(figsize=(12, 3.5), layout="constrained")
-    panels = drawn.subplots(1, 3, sharey=True)
-    panels[0].set_ylabel("one unit of the state")
+    drawn = Figure(figsize=(8.4, 3.1), layout="constrained")
+    panels = drawn.subplots(1, 3)
+    panels[0].set_ylabel("the state")
     for axes, (title, module) in zip(panels, networks(sequences).items(), strict=True):
         (layer,) = dynamics(module)
         with torch.no_grad():
             start = layer.run(sequences)
         states = courses(module, start, HORIZONS)
-        draw_courses(axes, HORIZONS, states[:, :, states.std(1).mean(0).argmax()])
-        axes.set_title(title, loc="left", fontsize=12)
+        draw_courses(axes, HORIZONS, apart(states))
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
         axes.set_xlabel(said_of(module, sequences, start), fontsize=10)
-        axes.set(xscale="log", xlim=(1, HORIZONS[-1]), ylim=(-1, 1))
+        axes.set(xscale="log", xlim=(1, HORIZONS[-1]), yticks=[])
         axes.spines[["top", "right"]].set_visible(False)
     drawn.supxlabel("steps since the sequences ended", fontsize=10)
     return drawn
@@ -66,4 +73,4 @@ def figure() -> Figure:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    figure().savefig(ROOT / "docs" / "start.png", dpi=140)
+    figure().savefig(ROOT / "docs" / "start.png", dpi=180)
