@@ -78,6 +78,13 @@ def test_examples(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not differ, "\n\n".join(differ)
 
 
+@pytest.mark.parametrize("page", [ROOT / "docs" / "index.md", *(ROOT / "docs" / "tutorials").glob("*.md")])
+def test_pages_for_beginners_show_whole_lines(page: Path) -> None:
+    # On a screen of ordinary width more would have to be scrolled to.
+    lines = "".join(code + (said or "") for code, said in examples(page)).splitlines()
+    assert [line for line in lines if len(line) > 74] == []
+
+
 @pytest.mark.parametrize(
     ("said", "printed", "same"),
     [
