@@ -47,7 +47,8 @@ def said_of(module: nn.Module, sequences: Tensor, states: Tensor) -> str:
 def apart(states: Tensor) -> Tensor:
     """The states (horizons, states, S) along the direction that tells most of them apart."""
     deviations = (states - states.mean(1, keepdim=True)).flatten(0, 1)
-    return states @ torch.linalg.svd(deviations, full_matrices=False)[2][0]
+    direction: Tensor = torch.linalg.svd(deviations, full_matrices=False)[2][0]
+    return states @ direction
 
 
 def figure() -> Figure:
