@@ -3,13 +3,15 @@
 Run: python studies/measurement_figures.py
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from rows import ROOT
-from tables_findings import findings, memory_rows
+from rows import ROOT, findings
+from tables_findings import memory_rows
 
 COLOURS = {
     "new": "#333333",
@@ -35,14 +37,37 @@ def certified() -> Figure:
         axes.plot(found, [place, place], color=colour, linewidth=0.8, alpha=0.5, zorder=1)
         axes.scatter(found[0], place, facecolor="white", edgecolor=colour, s=42, zorder=2)
         axes.scatter(found[1], place, color=colour, s=18, zorder=3)
-    for place, (before, after) in enumerate(zip(labels, labels[1:], strict=False)):
+    dress(axes, labels)
+    axes.set_xlabel("share of states that are distinct: at 2,000 steps (ring), and certified (dot); three seeds")
+    return drawn
+
+
+def multistability() -> Figure:
+    """VAA at 10,000 steps, new and warmed up: a row for each cell, and a line for each seed."""
+    rows = findings("multistability")
+    labels = list(dict.fromkeys((row["cell"], "doubled" if row["doubled"] else "single") for row in rows))
+    drawn = Figure(figsize=(8, 4.4), layout="constrained")
+    axes = drawn.subplots()
+    for row in rows:
+        # Seeds of a row stand above each other, so that their lines do.
+        place = labels.index((row["cell"], "doubled" if row["doubled"] else "single")) + 0.22 * (row["seed"] - 1)
+        found = row["before"]["vaa"], row["after"]["vaa"]
+        axes.plot(found, [place, place], color="#999999", linewidth=0.8, zorder=1)
+        axes.scatter(found[0], place, facecolor="white", edgecolor=COLOURS["new"], s=26, zorder=2)
+        axes.scatter(found[1], place, color=COLOURS["warmup"], s=16, zorder=3)
+    dress(axes, labels)
+    axes.set_xlabel("VAA at 10,000 steps: new (ring), and after a warmup (dot); three seeds")
+    return drawn
+
+
+def dress(axes: Axes, labels: Sequence[tuple[str, str]]) -> None:
+    """A row for each label, a line between cells, and shares along the other axis."""
+    for place, (before, after) in enumerate(pairwise(labels)):
         if before[0] != after[0]:
             axes.axhline(place + 0.5, color="#cccccc", linewidth=0.8)
-    axes.set_yticks(range(len(labels)), [f"{cell}, {variant}" for cell, variant in labels])
+    axes.set_yticks(range(len(labels)), [", ".join(one) for one in labels])
     axes.set(ylim=(len(labels) - 0.4, -0.6), xlim=(-0.02, 1.03))
-    axes.set_xlabel("share of states that are distinct: at 2,000 steps (ring), and certified (dot); three seeds")
     axes.spines[["top", "right"]].set_visible(False)
-    return drawn
 
 
 def lasting_memory() -> Figure:
@@ -74,7 +99,7 @@ def draw_memory(axes: Axes, task: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-FIGURES = {"certified": certified, "lasting": lasting_memory}
+FIGURES = {"multistability": multistability, "certified": certified, "lasting": lasting_memory}
 
 if __name__ == "__main__":
     for name, draw in FIGURES.items():
