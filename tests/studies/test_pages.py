@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from types import SimpleNamespace
 from typing import Any
 
@@ -161,3 +161,44 @@ def test_the_cost_of_a_warmup() -> None:
 def test_every_small_experiment_was_timed() -> None:
     small = [path.relative_to(ROOT).as_posix() for path in (ROOT / "configs" / "small").glob("*.yaml")]
     assert [row["config"] for row in rows_of("small_configs")] == sorted(small)
+
+
+def test_which_start(modules: SimpleNamespace) -> None:
+    page = "docs/which-start.md"
+    kinds: dict[tuple[str, bool], list[float]] = {}
+    for row in rows_of("lstm_starts"):
+        kinds.setdefault((row["start"], row["readout_first"]), []).append(row["after"]["2000"]["test"])
+    chrono, both, warm = kinds["chrono_", False], kinds["chrono_, warmup", False], kinds["warmup", False]
+    lost = [error for error in warm if error > 0.5]
+    assert says(f"in {len(lost)} of {len(warm)} seeds that is what happens", page)
+    assert max(error for error in warm if error not in lost) < median(chrono)
+    again = sum(error > 0.5 for error in kinds["warmup", True])
+    assert says(f"100 steps leaves {again} of {len(warm)} at chance or near it.", page)
+    assert says(f"all {len(both)} learn, to a lower error than after chrono alone.", page)
+    assert max(both) < 0.1 and median(both) < median(chrono)
+
+
+def test_who_leads() -> None:
+    starts = {(row["cell"], row["start"], row["seed"]): row for row in rows_of("who_leads")}
+    for (cell, start, _), row in starts.items():
+        rises = next((k for k, vaa in enumerate(row["vaa"]) if vaa > max(0.1, max(row["vaa"]) / 2)), len(row["vaa"]))
+        halves = next((k for k, error in enumerate(row["error"]) if error <= row["error"][0] / 2), None)
+        if cell == "RNN":
+            assert halves == rises + 1 and row["every"] == 25
+        if cell in ("GRU", "MGU", "nBRC") and start == "new":
+            assert halves is not None and halves < rises
+
+
+def test_where_multistability_comes_from() -> None:
+    rows = rows_of("starts")
+    single = ("RNN", "GRU", "LSTM", "MGU")
+    vaa: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        vaa.setdefault((row["cell"], row["start"]), []).append(row["vaa"])
+        if row["cell"] in single:
+            assert (row["certified"] > 2 / 64) == (row["start"] == "bistable_")
+    for cell in single:
+        assert max(*vaa[cell, "next step"], *vaa[cell, "linear autoencoder"]) * 64 <= 1
+    for cell, start in (("RNN", "autoencoder"), ("nBRC", "autoencoder"), ("BRC", "chrono_"), ("nBRC", "chrono_")):
+        assert mean(vaa[cell, start]) > 1.3 * mean(vaa[cell, "new"])
+    assert all(mean(vaa[cell, "next step"]) < mean(vaa[cell, "new"]) for cell in ("BRC", "nBRC"))
