@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from multistable._utils.version import __version__
+
 if TYPE_CHECKING:
     from multistable.experiments.demo import DemoResult
 
@@ -57,6 +59,7 @@ def _before_any_work() -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="multistable", description="Recurrent networks that remember.")
+    parser.add_argument("--version", action="version", version=f"multistable {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_demo(commands)
     _add_run(commands)
