@@ -100,7 +100,7 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "Started by torchrun (torchrun --nproc-per-node 2 -m multistable run ...), it trains on several devices.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    run.add_argument("config", type=Path, help="a YAML file, such as those in configs/")
+    run.add_argument("config", type=Path, help="a YAML file, or the name of an experiment, such as small/pixels")
     run.add_argument("overrides", nargs="*", metavar="key=value", help="settings that come after the file's")
     run.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     run.add_argument("--logger", default="none", help="none, tensorboard or wandb, besides metrics.csv")
@@ -116,7 +116,9 @@ def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "fails is reported while the others go on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    sweep.add_argument("grid", type=Path, help="a YAML file, such as those in configs/sweeps/")
+    sweep.add_argument(
+        "grid", type=Path, help="a YAML file, or the name of one of the package, such as small/denoising"
+    )
     sweep.add_argument("overrides", nargs="*", metavar="key=value", help="settings for all runs")
     sweep.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     sweep.add_argument("--workers", type=int, help="runs at a time; 2, or as many as a cluster can")

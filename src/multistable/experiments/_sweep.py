@@ -15,6 +15,7 @@ from multistable._utils.checks import check_int
 from multistable._utils.choices import check_choice, nearest
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
+from multistable.experiments.shipped import locate
 from multistable.experiments.store import CONFIG, ERROR, claim, finished, replacing
 from multistable.experiments.team import Team
 
@@ -52,16 +53,16 @@ class Outcome:
     failed: dict[str, str]
 
 
-def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Plan:
+def read_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
     """The runs that a sweep's YAML file asks for.
 
     The file holds one grid or a list of them. A grid has the keys `config` (a file with settings, its path relative to
-    the sweep's), `cells`, `variants` (as `Config.variant` names them), `lengths` (values of the task's `length`,
-    `forgetting` or `padding`) and `seeds`, each a list. All combinations are run but those of a cell and an initialiser
-    that has no meaning for it.
+    the sweep's, or the name of an experiment that comes with the package), `cells`, `variants` (as `Config.variant`
+    names them), `lengths` (values of the task's `length`, `forgetting` or `padding`) and `seeds`, each a list. All
+    combinations are run but those of a cell and an initialiser that has no meaning for it.
 
     Args:
-        path: the file.
+        path: the file, or the name of a sweep that comes with the package, such as `"small/copy-first-input"`.
         overrides: `key=value` words for all runs, which come after those of the grid's file; none for what the grid
             itself says.
 
@@ -71,6 +72,7 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Plan:
         TypeError: a value has the wrong type.
         ValueError: a key is unknown or missing, a value is out of its range, or two runs would share a folder.
     """
+    path = locate(Path(path), sweep=True)
     loaded = read_text(path)
     grids = loaded if isinstance(loaded, list) else [loaded]
     configs: dict[str, Config] = {}
@@ -220,10 +222,16 @@ def _checked(grid: Any, path: Path) -> dict[str, Any]:
     return grid
 
 
+def _settings_of(asked: str, path: Path) -> Path:
+    """The file with a grid's settings."""
+    beside = path.parent / asked
+    return beside if beside.is_file() else locate(Path(asked))
+
+
 def _configs(grid: dict[str, Any], path: Path, overrides: Sequence[str], left_out: list[str]) -> Iterator[Config]:
     """The settings of a grid's runs; combinations without a meaning are added to `left_out` instead."""
     for_all = parse_overrides(overrides)
-    values = {**read_yaml(path.parent / grid["config"]), **for_all}
+    values = {**read_yaml(_settings_of(grid["config"], path)), **for_all}
     base = Config.from_dict({**values, "cell": "gru", **variant_keys("plain")})
     key = base.of_task.horizon_key
     by_grid = {"cell": "cells", **dict.fromkeys(variant_keys("plain"), "variants"), key: "lengths", "seed": "seeds"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
+from multistable.experiments.shipped import locate
 
 __all__ = ["parse_overrides", "read_config", "read_text", "read_yaml"]
 
@@ -14,11 +15,11 @@ _MERGE = "tag:yaml.org,2002:merge"  # the key <<, whose mappings come below all 
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def read_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Settings from a YAML file and `key=value` words, which come after the file's.
 
     Args:
-        path: the file.
+        path: the file, or the name of an experiment that comes with the package, such as `"small/copy-first-input"`.
         overrides: words such as `"lr=1e-4"`, whose value is read as YAML.
 
     Raises:
@@ -28,7 +29,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         ValueError: the file is no YAML, a number is not written in decimals, a word is no override, a key is given
             twice or unknown; and what `Config` raises.
     """
-    return Config.from_dict({**read_yaml(path), **parse_overrides(overrides)})
+    return Config.from_dict({**read_yaml(locate(Path(path))), **parse_overrides(overrides)})
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
