@@ -1,9 +1,7 @@
 """A sweep: runs over a grid of cells, variants, lengths and seeds, on Ray Tune."""
 
-import logging
 import os
 import shutil
-import socket
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from typing import Any
 
 from multistable._utils.checks import check_int
 from multistable._utils.choices import check_choice, nearest
+from multistable.experiments._ray import started
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
 from multistable.experiments.shipped import locate
@@ -138,35 +137,39 @@ def sweep(
 
     progress = _progress(len(left), report)
     scratch = runs / ".ray"
-    _start_ray(ray, workers, address)
-    try:
-        shutil.rmtree(scratch, ignore_errors=True)
-        needs = {"cpu": 1.0, "gpu": float(any(config.device == "cuda" for config in left))}
-        grid = tune.Tuner(
-            tune.with_resources(_run_one, needs),
-            param_space={
-                "config": tune.grid_search([config.to_dict() for config in left]),
-                "runs": str(runs),
-                "from": str(Path.cwd()),
-            },
-            tune_config=tune.TuneConfig(
-                max_concurrent_trials=workers,
-                reuse_actors=True,  # which import torch once
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                storage_path=str(scratch),
-                name="sweep",
-                verbose=0,
-                callbacks=[progress],
-                failure_config=tune.FailureConfig(max_failures=_RETRIES),
-            ),
-        ).fit()
-    finally:
-        ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with started(ray, workers, address):
+        try:
+            shutil.rmtree(scratch, ignore_errors=True)
+            grid = _tuner(tune, left, runs, scratch, workers, progress).fit()
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     failed = _failed([grid[place] for place in range(len(grid))])
     return Outcome(skipped, [config.name for config in left if config.name not in failed], failed)
+
+
+def _tuner(tune: Any, left: Sequence[Config], runs: Path, scratch: Path, workers: int | None, progress: Any) -> Any:
+    """What runs all that is left."""
+    needs = {"cpu": 1.0, "gpu": float(any(config.device == "cuda" for config in left))}
+    return tune.Tuner(
+        tune.with_resources(_run_one, needs),
+        param_space={
+            "config": tune.grid_search([config.to_dict() for config in left]),
+            "runs": str(runs),
+            "from": str(Path.cwd()),
+        },
+        tune_config=tune.TuneConfig(
+            max_concurrent_trials=workers,
+            reuse_actors=True,  # which import torch once
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            storage_path=str(scratch),
+            name="sweep",
+            verbose=0,
+            callbacks=[progress],
+            failure_config=tune.FailureConfig(max_failures=_RETRIES),
+        ),
+    )
 
 
 def _failed(results: Sequence[Any]) -> dict[str, str]:
@@ -179,30 +182,6 @@ def _failed(results: Sequence[Any]) -> dict[str, str]:
         elif result.metrics["failed"]:
             failed[name] = result.metrics["failed"]
     return failed
-
-
-def _start_ray(ray: Any, workers: int | None, address: str | None) -> None:
-    """Start Ray on this machine, or reach the cluster."""
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # which prints even where it is to be silent
-    try:
-        if address is None:
-            # Not a cluster that happens to be there, which Ray would rather join.
-            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-        else:
-            _check_reachable(address)
-            ray.init(address=address, **quiet)
-    except Exception as error:
-        what = "Ray can't be started" if address is None else f"no Ray cluster can be reached at address {address!r}"
-        raise ConnectionError(f"{what}: {error}") from error
-
-
-def _check_reachable(address: str) -> None:
-    """Raise if nobody listens at `host:port`, which Ray itself would try for many minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _checked(grid: Any, path: Path) -> dict[str, Any]:
