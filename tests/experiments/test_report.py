@@ -1,5 +1,6 @@
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -255,8 +256,43 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     assert main(["report", str(tmp_path / "nowhere"), "-o", str(tmp_path / "report.html")]) == 2
     assert "nowhere is no folder" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    assert main(["report", str(runs), "-o", str(tmp_path / "file" / "report.html")]) == 2
-    assert "file" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(tmp_path / "fifo")
+    (tmp_path / "new.ckpt").symlink_to(tmp_path / "page.html")
+    run_folder = runs / configs()[0].name
+    (tmp_path / "metrics.html").symlink_to(run_folder / "metrics.csv")
+    kept = {path: path.stat() for folder in (tmp_path, run_folder) for path in folder.iterdir() if path.exists()}
+    for out, message in {
+        tmp_path / "file" / "report.html": "must be in a folder that is there",
+        tmp_path / "fifo": "must be a new file or an ordinary one to replace",
+        tmp_path / "link": "must be a new file or an ordinary one to replace",
+        tmp_path: "must be a new file or an ordinary one to replace",
+        tmp_path / "old.ckpt": "must not be a checkpoint",
+        tmp_path / "new.ckpt": "must not be a checkpoint",
+        run_folder / "start.ckpt": "must not be a checkpoint",
+        run_folder / "config.yaml": "must be outside of the folders of runs",
+        run_folder / "deeper.html": "must be outside of the folders of runs",
+        tmp_path / "metrics.html": "must be outside of the folders of runs",
+    }.items():
+        assert main(["report", str(runs), "-o", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"multistable report: -o {message}, got {out}") and said.count("\n") == 1
+    assert {
+        path: path.stat() for folder in (tmp_path, run_folder) for path in folder.iterdir() if path.exists()
+    } == kept
+    (tmp_path / "fresh").mkdir()
+    (tmp_path / "fresh" / "config.yaml").write_text("task: copy_first_input\nlength: 5\n")
+    assert main(["report", str(runs), "-o", str(tmp_path / "fresh" / "config.yaml")]) == 2
+
+
+def test_a_link_leads_to_the_page(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "config.yaml").write_text("theme: dark\n")  # of something else
+    (tmp_path / "pages" / "old.html").write_text("old")
+    (tmp_path / "link.html").symlink_to(tmp_path / "pages" / "old.html")
+    assert main(["report", str(runs), "-o", str(tmp_path / "link.html")]) == 0
+    assert (tmp_path / "link.html").is_symlink()
+    assert "What 9 runs found" in (tmp_path / "pages" / "old.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ __all__ = [
     "WARMUP",
     "check_finite",
     "claim",
+    "is_run",
     "read_checkpoint",
     "read_json",
     "read_settings",
@@ -62,6 +63,19 @@ def claim(folder: Path, config: Config) -> None:
 
     with replacing(path) as temporary:
         temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, whatever state it is in."""
+    if not (folder / CONFIG).exists():
+        return False
+    if any((folder / name).exists() for name in (START, CHECKPOINT, SUMMARY)):
+        return True
+    try:
+        read_settings(folder / CONFIG)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def read_settings(path: Path) -> Config:
