@@ -44,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+_FAILURES = (FloatingPointError, MemoryError, OSError)
+"""What can go wrong with work that nothing stood in the way of: divergence, too little memory, a full disk."""
+
+
 class _RefusedError(Exception):
     """Something is wrong with the arguments, or an extra is missing; no work has been done."""
 
@@ -53,7 +57,7 @@ def _before_any_work() -> Iterator[None]:
     """Where what is wrong is the user's to mend."""
     try:
         yield
-    except (ImportError, OSError, TypeError, ValueError) as error:
+    except (ImportError, MemoryError, OSError, TypeError, ValueError) as error:
         raise _RefusedError(str(error)) from error
 
 
@@ -148,8 +152,12 @@ def _demo(options: argparse.Namespace) -> int:
         names = [field.name for field in dataclasses.fields(DemoConfig)]
         config = DemoConfig(**{name: getattr(options, name) for name in names})
         options.out.mkdir(parents=True, exist_ok=True)
-    result = run_demo(config, progress=True)
-    result.save(options.out)
+    try:
+        result = run_demo(config, progress=True)
+        result.save(options.out)
+    except _FAILURES as error:
+        print(f"multistable demo: failed: {error}", file=sys.stderr)
+        return 1
     _show_demo(result, options.out)
     return 0
 
@@ -172,7 +180,7 @@ def _run(options: argparse.Namespace) -> int:
         if summary is None:
             try:
                 summary = execute(prepared)
-            except FloatingPointError as error:
+            except _FAILURES as error:
                 print(f"multistable run: {config.name} failed: {error}", file=sys.stderr)
                 return 1
     if team.is_first:

@@ -261,7 +261,12 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "new.ckpt").symlink_to(tmp_path / "page.html")
     run_folder = runs / configs()[0].name
     (tmp_path / "metrics.html").symlink_to(run_folder / "metrics.csv")
-    kept = {path: path.stat() for folder in (tmp_path, run_folder) for path in folder.iterdir() if path.exists()}
+
+    def there() -> dict[Path, tuple[int, int]]:
+        found = [path for folder in (tmp_path, run_folder) for path in folder.iterdir() if path.exists()]
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+    before = there()
     for out, message in {
         tmp_path / "file" / "report.html": "must be in a folder that is there",
         tmp_path / "fifo": "must be a new file or an ordinary one to replace",
@@ -276,10 +281,8 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     }.items():
         assert main(["report", str(runs), "-o", str(out)]) == 2
         said = capsys.readouterr().err
-        assert said.startswith(f"multistable report: -o {message}, got {out}") and said.count("\n") == 1
-    assert {
-        path: path.stat() for folder in (tmp_path, run_folder) for path in folder.iterdir() if path.exists()
-    } == kept
+        assert said.startswith(f"multistable report: out (-o) {message}, got {out}") and said.count("\n") == 1
+    assert there() == before
     (tmp_path / "fresh").mkdir()
     (tmp_path / "fresh" / "config.yaml").write_text("task: copy_first_input\nlength: 5\n")
     assert main(["report", str(runs), "-o", str(tmp_path / "fresh" / "config.yaml")]) == 2

@@ -22,6 +22,7 @@ from multistable.cli import main
 from multistable.experiments._run import prepare, run
 from multistable.experiments.config import Config
 from multistable.experiments.data import examples_to_test, examples_to_train, seed_for, shuffled, task_of
+from multistable.experiments.memory import asking
 from multistable.experiments.network import new_network
 from multistable.experiments.training import evaluate
 
@@ -237,6 +238,15 @@ def test_words_after_options(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["padding=-1"], "padding does not belong to the task copy_first_input"),
         (["hidden=5", "double=true"], "hidden must be even where double is true, got 5"),
         (["device=cuda"], "device is cuda, and torch finds no GPU to use"),
+        (
+            ["hidden=1000000000"],
+            "hidden and layers: at least 32,000,000,000 GB of memory are asked for, and there are ",
+        ),
+        (["layers=1000000000000"], "hidden and layers: at least 256 GB of memory are asked for, and there are "),
+        (["length=1000000000000"], "samples and length: at least 200,000 GB of memory are asked for, and there are "),
+        (["evaluation_lengths=[1000000000000]"], "test_samples, length and evaluation_lengths: at least 120,000 GB"),
+        (["batch_size=100000000000000000000"], "batch_size must be at most 2^63 - 1, got 100000000000000000000"),
+        (["lr=1e300"], "lr must be at most 1e+37, got 1e+300"),
         (["--logger", "paper"], "logger must be one of none, tensorboard, wandb, got 'paper'"),
     ],
 )
@@ -251,6 +261,41 @@ def test_bad_settings(
     assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), *changes]) == 2
     assert f"multistable run: {message}" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_loss_that_explodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), "lr=1e36"]) == 1
+    said = capsys.readouterr().err
+    assert said.endswith("seed-0 failed: the training loss of epoch 1 is inf: a smaller lr may help\n")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on files")
+def test_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files may grow to 2,000 bytes: the settings fit, the weights do not."""
+    import resource
+
+    command = words(tmp_path / "runs", tmp_path / "a.yaml", tiny())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        assert main(command) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    folder = tmp_path / "runs" / tiny().name
+    said = capsys.readouterr().err
+    assert said == f"multistable run: {tiny().name} failed: [Errno 27] File too large: '{folder / 'start.ckpt'}'\n"
+    assert [one.name for one in folder.iterdir()] == ["config.yaml"]
+    assert main(command) == 0
+
+
+def test_memory_that_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MemoryError, match="^there is too little memory: samples decide how much is needed$"):
+        with asking("samples"):
+            torch.empty(2**50)
+    with pytest.raises(RuntimeError, match="shape"):
+        with asking("samples"):
+            torch.ones(2) @ torch.ones(3)
 
 
 def test_missing_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

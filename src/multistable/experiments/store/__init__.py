@@ -17,6 +17,7 @@ from multistable.experiments.store.folder import (
     read_settings,
     remove_leftovers,
     replacing,
+    write_checkpoint,
     write_csv,
     write_json,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "read_summary",
     "remove_leftovers",
     "replacing",
+    "write_checkpoint",
     "write_csv",
     "write_json",
 ]

@@ -32,6 +32,7 @@ __all__ = [
     "read_settings",
     "remove_leftovers",
     "replacing",
+    "write_checkpoint",
     "write_csv",
     "write_json",
 ]
@@ -98,6 +99,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:  # such as that of a full disk
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -137,6 +142,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"it holds {constant}")
+
+
+def write_checkpoint(path: Path, value: Mapping[str, Any]) -> None:
+    """Write tensors and plain values, as `read_checkpoint` takes them."""
+    written = io.BytesIO()  # first, as torch does not tell a full disk from any other failure
+    torch.save(value, written)
+    with replacing(path) as temporary:
+        temporary.write_bytes(written.getbuffer())
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
