@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -240,9 +241,9 @@ def test_words_after_options(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["device=cuda"], "device is cuda, and torch finds no GPU to use"),
         (
             ["hidden=1000000000"],
-            "hidden and layers: at least 32,000,000,000 GB of memory are asked for, and there are ",
+            "hidden and layers: at least 32,000,000,000 GB of memory are asked for",
         ),
-        (["layers=1000000000000"], "hidden and layers: at least 256 GB of memory are asked for, and there are "),
+        (["layers=1000000000000"], "hidden and layers: at least 256,000 GB of memory are asked for, and there are "),
         (["length=1000000000000"], "samples and length: at least 200,000 GB of memory are asked for, and there are "),
         (["evaluation_lengths=[1000000000000]"], "test_samples, length and evaluation_lengths: at least 120,000 GB"),
         (["batch_size=100000000000000000000"], "batch_size must be at most 2^63 - 1, got 100000000000000000000"),
@@ -266,8 +267,9 @@ def test_bad_settings(
 def test_a_loss_that_explodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), "lr=1e36"]) == 1
     said = capsys.readouterr().err
-    assert said.endswith("seed-0 failed: the training loss of epoch 1 is inf: a smaller lr may help\n")
-    assert said.count("\n") == 1
+    name = "copy_first_input/gru/plain/T6/seed-0"
+    message = "the training loss of epoch 1 is (inf|nan): a smaller lr may help"
+    assert re.fullmatch(f"multistable run: {name} failed: {message}\n", said)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on files")
@@ -289,13 +291,12 @@ def test_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(command) == 0
 
 
-def test_memory_that_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MemoryError, match="^there is too little memory: samples decide how much is needed$"):
-        with asking("samples"):
-            torch.empty(2**50)
-    with pytest.raises(RuntimeError, match="shape"):
-        with asking("samples"):
-            torch.ones(2) @ torch.ones(3)
+def test_memory_that_is_refused() -> None:
+    message = "^there is too little memory: samples decide how much is needed$"
+    with pytest.raises(MemoryError, match=message), asking("samples"):
+        torch.empty(2**50)
+    with pytest.raises(RuntimeError, match="^inconsistent tensor size"), asking("samples"):
+        torch.ones(2) @ torch.ones(3)
 
 
 def test_missing_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
