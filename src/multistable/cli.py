@@ -217,7 +217,9 @@ def _report(options: argparse.Namespace) -> int:
 
         results = write_report(options.runs, options.out)
     print(f"Written: {options.out}, on {len(results.runs)} finished runs; {len(results.unfinished)} are not finished")
-    return 0
+    for reason in results.damaged.values():
+        print(f"multistable report: left out: {reason}", file=sys.stderr)
+    return 1 if results.damaged else 0
 
 
 def _show_demo(result: "DemoResult", folder: Path) -> None:

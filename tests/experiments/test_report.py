@@ -303,6 +303,8 @@ def test_a_link_leads_to_the_page(runs: Path, tmp_path: Path) -> None:
     [
         ("summary.json", "{}", "summary.json lacks metric"),
         ("summary.json", '{"metric": NaN}', "summary.json is no JSON that can be read: it holds NaN"),
+        ("summary.json", '{"metric": 1e999}', "summary.json is no JSON that can be read: it holds 1e999"),
+        ("summary.json", "[" * 100_000, "summary.json is no JSON that can be read"),
         ("metrics.csv", "", "metrics.csv holds no row"),
         ("metrics.csv", "a,b\n1,2\n", "metrics.csv lacks epoch"),
         ("metrics.csv", "epoch\nx\n", "metrics.csv is damaged: could not convert string to float: 'x'"),
@@ -315,8 +317,8 @@ def test_a_link_leads_to_the_page(runs: Path, tmp_path: Path) -> None:
 def test_what_a_run_wrote_is_damaged(name: str, text: str, message: str, tmp_path: Path) -> None:
     run(tiny(), tmp_path)
     (tmp_path / tiny().name / name).write_text(text)
-    with pytest.raises(ValueError, match=message):
-        collect(tmp_path)
+    results = collect(tmp_path)
+    assert results.runs == [] and message in results.damaged[tmp_path / tiny().name]
 
 
 @pytest.mark.parametrize(
@@ -325,6 +327,7 @@ def test_what_a_run_wrote_is_damaged(name: str, text: str, message: str, tmp_pat
         ("metric", None),
         ("higher_is_better", None),
         ("test_metric", True),
+        ("test_metric", 10**400),
         ("evaluation", [{}]),
         ("traces", {}),
         ("traces", {"before": {}, "start": {}, "end": {}}),
@@ -336,10 +339,30 @@ def test_what_a_run_wrote_is_damaged(name: str, text: str, message: str, tmp_pat
 def test_a_summary_that_no_run_writes(key: str, value: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = run(tiny(), tmp_path)
     (tmp_path / tiny().name / "summary.json").write_text(json.dumps({**summary, key: value}))
-    with pytest.raises(ValueError, match=f"summary.json is damaged: {key} is "):
-        collect(tmp_path)
+    results = collect(tmp_path)
+    assert results.runs == [] and f"summary.json is damaged: {key} is " in results.damaged[tmp_path / tiny().name]
     assert main(words(tmp_path, tmp_path / "a.yaml", tiny())) == 2
     assert f"summary.json is damaged: {key} is " in capsys.readouterr().err
+
+
+def test_one_damaged_run_keeps_no_other_from_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in (0, 1, 2):
+        run(tiny(seed=seed), tmp_path / "runs")
+    whole, damaged, lost = (tmp_path / "runs" / tiny(seed=seed).name for seed in (0, 1, 2))
+    (damaged / "summary.json").write_text("{")
+    (lost / "metrics.csv").unlink()
+    (lost / "checkpoint.ckpt").unlink()
+    (whole / "metrics.csv").rename(tmp_path / "metrics.csv")
+    assert main(["report", str(tmp_path / "runs"), "-o", str(tmp_path / "page.html")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.endswith("page.html, on 1 finished runs; 0 are not finished\n")
+    first, second = printed.err.splitlines()
+    assert first.startswith(f"multistable report: left out: {damaged / 'summary.json'} is no JSON that can be read")
+    assert second == f"multistable report: left out: {lost / 'metrics.csv'} is lost"
+    page = (tmp_path / "page.html").read_text()
+    assert "2 damaged, and left out" in page and str(lost) in page
+    # What was lost was in the checkpoint.
+    assert (whole / "metrics.csv").read_bytes() == (tmp_path / "metrics.csv").read_bytes()
 
 
 def test_a_run_that_is_there_twice(tmp_path: Path) -> None:

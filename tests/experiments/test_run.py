@@ -210,6 +210,11 @@ def test_what_is_finished_is_not_run_again(tmp_path: Path, capsys: pytest.Captur
     assert main(command) == 0
     assert capsys.readouterr().out == first
     assert {one: one.stat().st_mtime_ns for one in (tmp_path / "runs").rglob("*")} == files
+    metrics = tmp_path / "runs" / tiny().name / "metrics.csv"
+    written = metrics.read_bytes()
+    metrics.unlink()
+    assert main(command) == 0
+    assert metrics.read_bytes() == written
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
@@ -425,6 +430,29 @@ def test_rows_that_do_not_follow_each_other(interrupted: Path) -> None:
         (lambda held: held["run"].pop("seconds"), "'seconds'"),
         (lambda held: held.pop("optimizer_states"), "it lacks optimizer_states"),
         (lambda held: held.pop("loops"), "it lacks loops"),
+        (lambda held: held["run"].update(seconds=float("inf")), "seconds is inf"),
+        (lambda held: held["run"]["rows"][1].update(vaa="1e999"), "vaa is 1e999 in a row"),
+        (lambda held: held["run"]["rows"][1].update(vaa=10**400), "int too large"),
+        (lambda held: held["run"]["rows"][2].pop("vaa"), "the row of epoch 2 has other columns than the first"),
+        (lambda held: held["optimizer_states"].clear(), "it holds the state of 0 optimisers, and must of one"),
+        (
+            lambda held: held["optimizer_states"][0]["param_groups"][0].update(lr=0.1),
+            "lr of its optimiser is 0.1, and must be 0.001",
+        ),
+        (lambda held: held["optimizer_states"][0]["param_groups"][0].pop("lr"), "its optimiser lacks lr"),
+        (
+            lambda held: held["optimizer_states"][0]["param_groups"].clear(),
+            "its optimiser has 0 groups of parameters, and must have 1",
+        ),
+        (lambda held: held["optimizer_states"][0]["state"].pop(3), "3"),
+        (
+            lambda held: held["optimizer_states"][0]["state"][0].update(exp_avg=torch.zeros(3)),
+            "exp_avg of its optimiser has not the shape of the parameter 0",
+        ),
+        (
+            lambda held: held["optimizer_states"][0]["state"][0]["exp_avg_sq"].fill_(float("inf")),
+            "exp_avg_sq of its optimiser holds NaN or infinity",
+        ),
     ],
 )
 def test_a_checkpoint_that_no_run_writes(interrupted: Path, change: Callable[[Any], object], message: str) -> None:

@@ -141,6 +141,24 @@ def test_bad_arguments(tmp_path: Path) -> None:
         sweep(plan, tmp_path / "runs")
 
 
+def test_damaged_runs_are_told_from_finished_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = {**GRID, "cells": ["gru"], "variants": ["plain"], "lengths": [6], "seeds": [0, 1, 2]}
+    path = write(tmp_path, grid, tiny())
+    for config in (plan := read_sweep(path)).configs:
+        run(config, tmp_path / "runs")
+    _, second, third = (tmp_path / "runs" / config.name for config in plan.configs)
+    (second / "summary.json").write_text("{")
+    (third / "config.yaml").write_text("[")
+    assert main(["sweep", str(path), "--runs", str(tmp_path / "runs")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "0 done, 1 finished before, 2 failed\n"
+    first, *rest = (line for line in printed.err.splitlines() if line.startswith("multistable"))
+    assert first.startswith(
+        f"multistable sweep: {plan.configs[1].name} failed: {second / 'summary.json'} is no JSON that can be read"
+    )
+    assert f"{third / 'config.yaml'} is damaged, or no run's" in rest[0]
+
+
 @pytest.mark.slow
 def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -27,6 +27,7 @@ from multistable.experiments.store import (
     SUMMARY,
     WARMUP,
     check_finite,
+    check_rows,
     claim,
     finished,
     read_checkpoint,
@@ -212,6 +213,7 @@ def read_start(folder: Path, config: Config, experiment: Experiment) -> dict[str
         for key in ("warmup", "before", "start", "rows"):
             if key not in found["run"]:
                 raise ValueError(f"it lacks {key}")
+        check_rows(found["run"])
 
     start: dict[str, Any] = read_checkpoint(folder / START, config, accept)["run"]
     return start
@@ -221,14 +223,10 @@ def _check_checkpoint(folder: Path, config: Config, experiment: Experiment) -> N
     """Raise unless training can go on from the checkpoint."""
 
     def accept(found: dict[str, Any]) -> None:
+        check_rows(found["run"])
+        if not math.isfinite(found["run"]["seconds"]):
+            raise ValueError(f"seconds is {found['run']['seconds']}")
         experiment.accept(found)
-        float(found["run"]["seconds"])
-        epochs = [row["epoch"] for row in found["run"]["rows"]]
-        if not epochs or epochs != list(range(len(epochs))):
-            raise ValueError(f"its rows are of the epochs {epochs}")
-        for key, value in ((key, value) for row in found["run"]["rows"] for key, value in row.items()):
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{key} is {value} in a row")
 
     read_checkpoint(folder / CHECKPOINT, config, accept)
 

@@ -15,7 +15,7 @@ from multistable.experiments._ray import started
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
 from multistable.experiments.shipped import locate
-from multistable.experiments.store import CONFIG, ERROR, claim, finished, replacing
+from multistable.experiments.store import CONFIG, ERROR, DamagedError, claim, finished, replacing
 from multistable.experiments.team import Team
 
 __all__ = ["Outcome", "Plan", "read_sweep", "sweep"]
@@ -127,13 +127,10 @@ def sweep(
         raise ImportError("a sweep needs ray: pip install 'multistable[sweep]'") from error
     runs = runs.resolve()
     runs.mkdir(parents=True, exist_ok=True)
-    for config in plan.configs:
-        if (runs / config.name / CONFIG).exists():
-            claim(runs / config.name, config)
-    skipped = [config.name for config in plan.configs if finished(config, runs) is not None]
-    left = [config for config in plan.configs if config.name not in skipped]
+    skipped, damaged = _looked_through(plan, runs)
+    left = [config for config in plan.configs if config.name not in skipped and config.name not in damaged]
     if not left:
-        return Outcome(skipped, [], {})
+        return Outcome(skipped, [], damaged)
 
     progress = _progress(len(left), report)
     scratch = runs / ".ray"
@@ -144,7 +141,21 @@ def sweep(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     failed = _failed([grid[place] for place in range(len(grid))])
-    return Outcome(skipped, [config.name for config in left if config.name not in failed], failed)
+    return Outcome(skipped, [config.name for config in left if config.name not in failed], damaged | failed)
+
+
+def _looked_through(plan: Plan, runs: Path) -> tuple[list[str], dict[str, str]]:
+    """The names of the runs that are finished, and of those that are damaged with the reason; as `sweep`."""
+    skipped, damaged = [], {}
+    for config in plan.configs:
+        try:
+            if (runs / config.name / CONFIG).exists():
+                claim(runs / config.name, config)
+            if finished(config, runs) is not None:
+                skipped.append(config.name)
+        except DamagedError as error:
+            damaged[config.name] = str(error)
+    return skipped, damaged
 
 
 def _tuner(tune: Any, left: Sequence[Config], runs: Path, scratch: Path, workers: int | None, progress: Any) -> Any:

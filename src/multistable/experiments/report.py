@@ -20,6 +20,8 @@ __all__ = ["page", "write_report"]
 def write_report(runs: Path, out: Path) -> Results:
     """Write the report of all finished runs below a folder; it needs no other file, and no network.
 
+    Runs that are damaged are named in it, and left out.
+
     Args:
         runs: the folder.
         out: the page to write, a new file or one to replace; where it is a link, what that leads to. Its folder must be
@@ -32,12 +34,13 @@ def write_report(runs: Path, out: Path) -> Results:
         ImportError: Jinja or Plotly is missing.
         OSError: the folder is not there, or the page can't be written.
         ValueError: `out` is no ordinary file, a checkpoint or in the folder of a run; `runs` holds no run, no finished
-            one, or what a run wrote can't be read.
+            one that can be read.
     """
     out = _checked(out)
     results = collect(runs)
     if not results.runs:
-        raise ValueError(f"{runs} holds no finished run, and {len(results.unfinished)} unfinished")
+        damaged = "".join(f"; {reason}" for reason in results.damaged.values())
+        raise ValueError(f"{runs} holds no finished run, and {len(results.unfinished)} unfinished{damaged}")
     with replacing(out) as temporary:
         temporary.write_text(page(results, runs), encoding="utf-8")
     return results
@@ -79,6 +82,7 @@ def page(results: Results, runs: Path) -> str:
     return environment.get_template("report.html.jinja").render(
         plotly=get_plotlyjs(),
         count=len(results.runs),
+        damaged=list(results.damaged.values()),
         unfinished=[folder.relative_to(runs).as_posix() for folder in results.unfinished],
         tasks={section.config.task: section.config.of_task.title for section in found},
         cells=list(dict.fromkeys(group.cell for group in groups)),

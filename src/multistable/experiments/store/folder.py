@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import time
 import zipfile
@@ -24,7 +25,7 @@ __all__ = [
     "START",
     "SUMMARY",
     "WARMUP",
-    "check_finite",
+    "DamagedError",
     "claim",
     "is_run",
     "read_checkpoint",
@@ -44,6 +45,10 @@ CHECKPOINT = "checkpoint.ckpt"
 METRICS = "metrics.csv"
 SUMMARY = "summary.json"
 ERROR = "error.txt"  # why a run of a sweep failed
+
+
+class DamagedError(ValueError):
+    """What a run wrote can't be read, or is none that a run writes."""
 
 
 def claim(folder: Path, config: Config) -> None:
@@ -89,7 +94,7 @@ def read_settings(path: Path) -> Config:
     try:
         return Config.from_dict(read_yaml(path))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged, or no run's: {error}") from error
+        raise DamagedError(f"{path} is damaged, or no run's: {error}") from error
 
 
 @contextmanager
@@ -132,16 +137,24 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: it is no JSON, or holds no mapping.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON that can be read: {error}") from error
+        text = path.read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except (RecursionError, ValueError) as error:
+        raise DamagedError(f"{path} is no JSON that can be read: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{path} must hold a mapping, got {type(value).__name__}")
+        raise DamagedError(f"{path} must hold a mapping, got {type(value).__name__}")
     return value
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"it holds {constant}")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        _refuse(text)
+    return value
 
 
 def write_checkpoint(path: Path, value: Mapping[str, Any]) -> None:
@@ -186,13 +199,6 @@ def read_checkpoint(path: Path, config: Config, accept: Callable[[dict[str, Any]
     return checkpoint
 
 
-def check_finite(weights: Mapping[str, torch.Tensor]) -> None:
-    """Raise if there is a NaN or an infinity among the weights."""
-    for name, values in weights.items():
-        if not values.isfinite().all():
-            raise ValueError(f"{name} holds NaN or infinity")
-
-
 @contextmanager
 def _refusing(path: Path) -> Iterator[None]:
     """Say of whatever goes wrong in the block that the file is to blame."""
@@ -200,7 +206,7 @@ def _refusing(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         first, *_ = str(error).splitlines() or [type(error).__name__]
-        raise ValueError(
+        raise DamagedError(
             f"{path} is damaged, or no checkpoint of this run: {first}. Delete it to start from what comes before it"
         ) from error
 
