@@ -292,7 +292,7 @@ def test_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     folder = tmp_path / "runs" / tiny().name
     said = capsys.readouterr().err
     assert said == f"multistable run: {tiny().name} failed: [Errno 27] File too large: '{folder / 'start.ckpt'}'\n"
-    assert [one.name for one in folder.iterdir()] == ["config.yaml"]
+    assert {one.name for one in folder.iterdir()} <= {"config.yaml", "error.txt"}
     assert main(command) == 0
 
 
@@ -336,6 +336,28 @@ def test_a_folder_of_another_experiment(tmp_path: Path, capsys: pytest.CaptureFi
     assert main([*words(tmp_path, tmp_path / "a.yaml", tiny()), "lr=0.01"]) == 2
     assert "lr is 0.001 there, and 0.01 here" in capsys.readouterr().err
     assert {one: one.read_bytes() for one in (tmp_path / tiny().name).iterdir()} == before
+
+
+def test_a_run_that_failed_at_once_is_in_nobodys_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = words(tmp_path / "runs", tmp_path / "a.yaml", tiny(warmup=True))
+    folder = tmp_path / "runs" / tiny(warmup=True).name
+    assert main([*command, "lr=1e36"]) == 1
+    assert "FloatingPointError" in (folder / "error.txt").read_text() and (folder / "start.ckpt").exists()
+    assert main(command) == 0
+    alone = run(tiny(warmup=True), tmp_path / "alone")
+    assert json.loads((folder / "summary.json").read_text())["test_metric"] == alone["test_metric"]
+    assert not (folder / "error.txt").exists()
+    # One that has come further is in the way.
+    assert main([*command, "lr=0.01"]) == 2
+    said = capsys.readouterr().err
+    assert "lr is 0.001 there, and 0.01 here. To go on, choose another folder with --runs, or delete this one\n" in said
+    (folder / "summary.json").unlink()
+    (folder / "error.txt").write_text("")
+    assert main([*command, "lr=0.01"]) == 2
+    # So is one that may be under way.
+    for name in ("checkpoint.ckpt", "error.txt"):
+        (folder / name).unlink()
+    assert main([*command, "lr=0.01"]) == 2
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from multistable.experiments.memory import asking, check_memory
 from multistable.experiments.store import (
     CHECKPOINT,
     CONFIG,
+    ERROR,
     METRICS,
     START,
     SUMMARY,
@@ -35,6 +36,7 @@ from multistable.experiments.store import (
     remove_leftovers,
     write_checkpoint,
     write_csv,
+    write_error,
     write_json,
 )
 from multistable.experiments.team import Team
@@ -144,8 +146,16 @@ def _ready(config: Config, folder: Path) -> Experiment:
 
 def execute(prepared: Prepared) -> dict[str, Any]:
     """Run what is left of a run; as `run`."""
-    with asking(_SIZES):
-        return _execute(prepared)
+    try:
+        with asking(_SIZES):
+            summary = _execute(prepared)
+    except Exception:
+        if prepared.team.is_first:
+            write_error(prepared.folder)
+        raise
+    if prepared.team.is_first:
+        (prepared.folder / ERROR).unlink(missing_ok=True)
+    return summary
 
 
 def _execute(prepared: Prepared) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -15,7 +14,7 @@ from multistable.experiments._ray import started
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
 from multistable.experiments.shipped import locate
-from multistable.experiments.store import CONFIG, ERROR, DamagedError, claim, finished, replacing
+from multistable.experiments.store import CONFIG, ERROR, DamagedError, claim, finished, write_error
 from multistable.experiments.team import Team
 
 __all__ = ["Outcome", "Plan", "read_sweep", "sweep"]
@@ -243,14 +242,12 @@ def _run_one(parameters: dict[str, Any]) -> dict[str, str]:
     from multistable.experiments._run import run
 
     config, runs = Config.from_dict(parameters["config"]), Path(parameters["runs"])
-    reason = runs / config.name / ERROR
     try:
         summary = run(config, runs)
     except Exception as error:
-        with replacing(reason) as temporary:
-            temporary.write_text(traceback.format_exc(), encoding="utf-8")
+        write_error(runs / config.name)
         return {"name": config.name, "failed": f"{type(error).__name__}: {error}", "message": ""}
-    reason.unlink(missing_ok=True)
+    (runs / config.name / ERROR).unlink(missing_ok=True)
     return {"name": config.name, "failed": "", "message": f"{summary['metric']} {summary['test_metric']:.4g}"}
 
 

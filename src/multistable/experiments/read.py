@@ -91,8 +91,11 @@ def _parse(text: str, what: str) -> Any:
     Loader.add_implicit_resolver(_FLOAT, number, list("-+0123456789"))
     try:
         return yaml.load(text, Loader)  # a SafeLoader: plain values alone
-    except (yaml.YAMLError, ValueError) as error:  # such as of a date that there is not
-        raise ValueError(f"{what} is no YAML that can be read: {error}") from error
+    except Exception as error:  # PyYAML raises what Python's own types do, of a date or a number that there is not
+        why = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, RecursionError):
+            why = "it is nested too deeply"
+        raise ValueError(f"{what} is no YAML that can be read: {why}") from error
 
 
 def _check(node: Any, key: str, seen: set[int]) -> None:

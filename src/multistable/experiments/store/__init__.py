@@ -20,6 +20,7 @@ from multistable.experiments.store.folder import (
     replacing,
     write_checkpoint,
     write_csv,
+    write_error,
     write_json,
 )
 
@@ -48,5 +49,6 @@ __all__ = [
     "restore_metrics",
     "write_checkpoint",
     "write_csv",
+    "write_error",
     "write_json",
 ]

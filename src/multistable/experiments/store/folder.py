@@ -6,9 +6,10 @@ import json
 import math
 import os
 import time
+import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ __all__ = [
     "replacing",
     "write_checkpoint",
     "write_csv",
+    "write_error",
     "write_json",
 ]
 
@@ -44,7 +46,7 @@ WARMUP = "warmup.json"
 CHECKPOINT = "checkpoint.ckpt"
 METRICS = "metrics.csv"
 SUMMARY = "summary.json"
-ERROR = "error.txt"  # why a run of a sweep failed
+ERROR = "error.txt"  # why a run failed
 
 
 class DamagedError(ValueError):
@@ -54,21 +56,38 @@ class DamagedError(ValueError):
 def claim(folder: Path, config: Config) -> None:
     """Make the folder the run's own, with its `config.yaml`.
 
+    Other settings take the place of those of a run that failed in its first epoch or before.
+
     Raises:
         OSError: it can't be made or written to.
         ValueError: it holds another experiment, or something else.
     """
     path = folder / CONFIG
     if path.exists():
-        _compare(folder, read_settings(path), config)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(one.suffix != ".tmp" for one in folder.iterdir()):
-        raise ValueError(f"{folder} is not empty, and holds no run: there is no {CONFIG} in it")
+        there = read_settings(path)
+        if there == config or not _has_failed_at_once(folder):
+            _compare(folder, there, config, "choose another folder with --runs, or delete this one")
+            return
+        for name in (START, WARMUP, METRICS, ERROR):  # settings last, below: without them the folder is no run's
+            (folder / name).unlink(missing_ok=True)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(one.suffix != ".tmp" for one in folder.iterdir()):
+            raise ValueError(f"{folder} is not empty, and holds no run: there is no {CONFIG} in it")
     import yaml
 
     with replacing(path) as temporary:
         temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+
+
+def write_error(folder: Path) -> None:
+    """Write down why the run has failed, where that can be written: the exception that is being handled."""
+    with suppress(OSError), replacing(folder / ERROR) as temporary:
+        temporary.write_text(traceback.format_exc(), encoding="utf-8")
+
+
+def _has_failed_at_once(folder: Path) -> bool:
+    return (folder / ERROR).exists() and not ((folder / CHECKPOINT).exists() or (folder / SUMMARY).exists())
 
 
 def is_run(folder: Path) -> bool:
@@ -193,7 +212,7 @@ def read_checkpoint(path: Path, config: Config, accept: Callable[[dict[str, Any]
             raise ValueError(f"{damaged} in it has changed")
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         written_under = Config.from_dict(checkpoint["run"]["config"])
-    _compare(path, written_under, config)
+    _compare(path, written_under, config, "delete it to start from what comes before it")
     with _refusing(path):
         accept(checkpoint)
     return checkpoint
@@ -211,8 +230,8 @@ def _refusing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _compare(place: Path, there: Config, here: Config) -> None:
-    """Raise unless two configurations are the same."""
+def _compare(place: Path, there: Config, here: Config, way_out: str) -> None:
+    """Raise unless two configurations are the same; the message ends with what to do."""
     other = there.to_dict()
     differences = [
         f"{key} is {other.get(key)!r} there, and {value!r} here"
@@ -220,7 +239,7 @@ def _compare(place: Path, there: Config, here: Config) -> None:
         if other.get(key) != value
     ]
     if there != here:
-        raise ValueError(f"{place} holds another experiment: {'; '.join(differences)}")
+        raise ValueError(f"{place} holds another experiment: {'; '.join(differences)}. To go on, {way_out}")
 
 
 def _temporary(path: Path) -> Path:
