@@ -11,6 +11,7 @@ from multistable.experiments.shipped import locate
 __all__ = ["parse_overrides", "read_config", "read_text", "read_yaml"]
 
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_BOOL, _FLAGS = "tag:yaml.org,2002:bool", ("true", "false", "yes", "no", "on", "off")
 _MERGE = "tag:yaml.org,2002:merge"  # the key <<, whose mappings come below all others
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
@@ -118,8 +119,12 @@ def _check(node: Any, key: str, seen: set[int]) -> None:
     elif node.id == "sequence":
         for value in node.value:
             _check(value, key, seen)
-    elif (node.tag == _INT and not _DECIMAL.fullmatch(node.value)) or (node.tag == _FLOAT and ":" in node.value):
-        raise ValueError(f"{key} must be written in decimals without leading zeros, got {node.value}")
+    elif node.tag == _BOOL and node.value.lower() not in _FLAGS:
+        raise ValueError(f"{key} must be true or false, got {node.value!r}")
+    elif (node.tag == _INT and not _DECIMAL.fullmatch(node.value)) or (
+        node.tag == _FLOAT and (":" in node.value or not node.value)
+    ):
+        raise ValueError(f"{key} must be written in decimals without leading zeros, got {node.value or 'nothing'}")
 
 
 def _check_keys(keys: list[tuple[str, Any]]) -> None:
