@@ -3,6 +3,7 @@
 import importlib.metadata
 import runpy
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -27,8 +28,8 @@ def test_a_source_tree_that_nobody_installed_has_no_version(monkeypatch: pytest.
 
 
 def test_a_star_import_leaves_the_names_of_torch_alone() -> None:
-    names = {"nn": torch.nn, "init": torch.nn.init}
+    names: dict[str, Any] = {"nn": torch.nn, "init": torch.nn.init}
     exec("from multistable import *", names)
     assert names["nn"] is torch.nn and names["init"] is torch.nn.init
     assert names["warmup"] is multistable.warmup
-    assert multistable.nn.GRU is not torch.nn.GRU
+    assert multistable.nn.__name__ == "multistable.nn"

@@ -329,10 +329,13 @@ def test_what_a_run_wrote_is_damaged(name: str, text: str, message: str, tmp_pat
         ("test_metric", True),
         ("test_metric", 10**400),
         ("evaluation", [{}]),
+        ("evaluation", [{"length": 6, "metric": 1.0}]),
         ("traces", {}),
         ("traces", {"before": {}, "start": {}, "end": {}}),
+        ("traces", {key: {"horizons": [1, 2], "vaa": [1.0]} for key in ("before", "start", "end")}),
         ("warmup", "x"),
         ("seconds", {}),
+        ("seconds", {"training": 1.0, "evaluation": 1.0}),
         ("versions", None),
     ],
 )

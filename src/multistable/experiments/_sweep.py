@@ -152,7 +152,7 @@ def _looked_through(plan: Plan, runs: Path) -> tuple[list[str], dict[str, str]]:
                 claim(runs / config.name, config)
             if finished(config, runs) is not None:
                 skipped.append(config.name)
-        except DamagedError as error:
+        except (DamagedError, OSError) as error:
             damaged[config.name] = str(error)
     return skipped, damaged
 

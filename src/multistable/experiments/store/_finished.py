@@ -3,7 +3,7 @@
 import csv
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,15 @@ def _are_in_a_list(value: object) -> bool:
 
 
 def _is_trace(value: object) -> bool:
-    return isinstance(value, dict) and all(_are_in_a_list(value.get(key)) for key in _OF_A_TRACE)
+    return (
+        isinstance(value, dict)
+        and all(_are_in_a_list(value.get(key)) for key in _OF_A_TRACE)
+        and len({len(value[key]) for key in _OF_A_TRACE}) == 1
+    )
+
+
+def _have(value: object, keys: Sequence[str]) -> bool:
+    return _are_numbers(value) and isinstance(value, dict) and value.keys() >= set(keys)
 
 
 _OF_A_TRACE = ("horizons", "vaa")
@@ -123,14 +131,16 @@ _FITTING: dict[str, Callable[[Any], bool]] = {
     "higher_is_better": lambda value: isinstance(value, bool),
     "chance": _is_number,
     "test_metric": _is_number,
-    "evaluation": lambda value: isinstance(value, list) and bool(value) and all(map(_are_numbers, value)),
+    "evaluation": lambda value: (
+        isinstance(value, list) and bool(value) and all(_have(one, ("length", "metric", "chance")) for one in value)
+    ),
     "vaa": _is_number,
     "residual": _is_number,
     "certified": _is_number,
     "traces": lambda value: isinstance(value, dict) and all(_is_trace(value.get(moment)) for moment in _MOMENTS),
     "warmup": lambda value: value is None or isinstance(value, dict),
     "attractors": lambda value: isinstance(value, dict) and _are_numbers(value.get("shares")),
-    "seconds": _are_numbers,
+    "seconds": lambda value: _have(value, ("warmup", "training", "evaluation")),
     "versions": lambda value: isinstance(value, dict),
     "first_optimal": lambda value: value is None or _is_number(value),
 }
