@@ -6,6 +6,7 @@ Run: python studies/fuzz.py
 import contextlib
 import io
 import json
+import platform
 import shutil
 import tempfile
 from collections import Counter
@@ -14,6 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -193,6 +195,7 @@ def try_all(examples: int, number: int) -> Counter[str]:
 
 if __name__ == "__main__":
     found = try_all(EXAMPLES, 0)
-    result = {"examples": found.total(), "outcomes": dict(sorted(found.items()))}
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
+    result = {"versions": versions, "examples": found.total(), "outcomes": dict(sorted(found.items()))}
     (ROOT / "studies" / "results" / "fuzz.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

@@ -153,7 +153,7 @@ def test_bad_arguments() -> None:
 
 
 def test_states_that_explode_leave_nowhere_to_search() -> None:
-    rnn = nn.RNN(1, 2, nonlinearity="relu", bias=False)
+    rnn: Any = nn.RNN(1, 2, nonlinearity="relu", bias=False)
     with torch.no_grad():
         rnn.weight_hh_l0.copy_(1e30 * torch.eye(2))
         rnn.weight_ih_l0.fill_(1e38)
