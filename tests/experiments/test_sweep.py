@@ -184,8 +184,8 @@ def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
 
     assert main(command) == 1
     printed = capsys.readouterr()
-    assert f"multistable sweep: {plan.configs[-1].name} failed: ValueError: {bad / 'checkpoint.ckpt'}" in printed.err
-    assert "ValueError" in (bad / "error.txt").read_text()
+    assert f"multistable sweep: {plan.configs[-1].name} failed: DamagedError: {bad / 'checkpoint.ckpt'}" in printed.err
+    assert "DamagedError" in (bad / "error.txt").read_text()
     assert printed.out.endswith(" finished before, 1 failed\n")
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     for config, folder in zip(plan.configs[:-1], good, strict=True):
