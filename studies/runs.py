@@ -26,7 +26,11 @@ def planned(sweep: str) -> list[Config]:
 def found_runs(sweeps: Sequence[str]) -> list[list[Run]]:
     """The finished runs of some sweeps: for each section of a page those that can be compared, cell by cell."""
     folders = [ROOT / "results" / sweep.replace("-", "_") for sweep in sweeps]
-    there = [run for folder in folders for run in collect(folder).runs]
+    found = [collect(folder) for folder in folders]
+    for results in found:
+        if results.damaged:
+            raise ValueError("; ".join(results.damaged.values()))
+    there = [run for results in found for run in results.runs]
     return [
         sorted((run for group in section.groups for run in group.runs), key=lambda run: rank(run.config))
         for section in sections(there)

@@ -96,7 +96,10 @@ def _scores(scores: Sequence[float], task: str) -> str:
     """The median, and the range."""
     if not scores:
         return ""
-    shown = (lambda score: f"{score:.2g}") if task in DRAWN else (lambda score: f"{100 * score:.0f}")
+
+    def shown(score: float) -> str:
+        return f"{score:.2g}" if task in DRAWN else f"{100 * score:.0f}"
+
     middle, low, high = (shown(of(scores)) for of in (median, min, max))
     unit = "" if task in DRAWN else " %"
     return f"{middle}{unit}" + (f" ({low}–{high})" if low != high else "")
@@ -182,7 +185,7 @@ def who_leads() -> str:
 
 
 def _learns(row: Row) -> bool:
-    return min(row["error"]) <= row["error"][0] / 2
+    return bool(min(row["error"]) <= row["error"][0] / 2)
 
 
 def _first(row: Row, moment: Callable[[Row, int], bool]) -> str:

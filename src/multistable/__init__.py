@@ -11,14 +11,17 @@ Examples:
     True
 """
 
-from multistable import init, nn
+from multistable import init as init
+from multistable import nn as nn
 from multistable._attractors import Attractor, Attractors, FixedPoints, attractors, fixed_points
 from multistable._held import Held, held, margin_loss
 from multistable._measure import Multistability, measure
 from multistable._pretrain import PretrainResult, pretrain
+from multistable._utils.version import __version__
 from multistable._warmup import WarmupResult, WarmupStep, warmup
 from multistable.functional import vaa, vaa_star
 
+# Without `init` and `nn`: `from multistable import *` is not to take the place of torch's.
 __all__ = [
     "Attractor",
     "Attractors",
@@ -28,13 +31,12 @@ __all__ = [
     "PretrainResult",
     "WarmupResult",
     "WarmupStep",
+    "__version__",
     "attractors",
     "fixed_points",
     "held",
-    "init",
     "margin_loss",
     "measure",
-    "nn",
     "pretrain",
     "vaa",
     "vaa_star",

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from multistable._utils.version import __version__
+
 if TYPE_CHECKING:
     from multistable.experiments.demo import DemoResult
 
@@ -42,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+_FAILURES = (FloatingPointError, MemoryError, OSError)
+"""What can go wrong with work that nothing stood in the way of: divergence, too little memory, a full disk."""
+
+
 class _RefusedError(Exception):
     """Something is wrong with the arguments, or an extra is missing; no work has been done."""
 
@@ -51,12 +57,13 @@ def _before_any_work() -> Iterator[None]:
     """Where what is wrong is the user's to mend."""
     try:
         yield
-    except (ImportError, OSError, TypeError, ValueError) as error:
+    except (ImportError, MemoryError, OSError, TypeError, ValueError) as error:
         raise _RefusedError(str(error)) from error
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="multistable", description="Recurrent networks that remember.")
+    parser.add_argument("--version", action="version", version=f"multistable {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_demo(commands)
     _add_run(commands)
@@ -97,7 +104,7 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "Started by torchrun (torchrun --nproc-per-node 2 -m multistable run ...), it trains on several devices.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    run.add_argument("config", type=Path, help="a YAML file, such as those in configs/")
+    run.add_argument("config", type=Path, help="a YAML file, or the name of an experiment, such as small/pixels")
     run.add_argument("overrides", nargs="*", metavar="key=value", help="settings that come after the file's")
     run.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     run.add_argument("--logger", default="none", help="none, tensorboard or wandb, besides metrics.csv")
@@ -113,7 +120,9 @@ def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "fails is reported while the others go on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    sweep.add_argument("grid", type=Path, help="a YAML file, such as those in configs/sweeps/")
+    sweep.add_argument(
+        "grid", type=Path, help="a YAML file, or the name of one of the package, such as small/denoising"
+    )
     sweep.add_argument("overrides", nargs="*", metavar="key=value", help="settings for all runs")
     sweep.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
     sweep.add_argument("--workers", type=int, help="runs at a time; 2, or as many as a cluster can")
@@ -143,8 +152,12 @@ def _demo(options: argparse.Namespace) -> int:
         names = [field.name for field in dataclasses.fields(DemoConfig)]
         config = DemoConfig(**{name: getattr(options, name) for name in names})
         options.out.mkdir(parents=True, exist_ok=True)
-    result = run_demo(config, progress=True)
-    result.save(options.out)
+    try:
+        result = run_demo(config, progress=True)
+        result.save(options.out)
+    except _FAILURES as error:
+        print(f"multistable demo: failed: {error}", file=sys.stderr)
+        return 1
     _show_demo(result, options.out)
     return 0
 
@@ -167,7 +180,7 @@ def _run(options: argparse.Namespace) -> int:
         if summary is None:
             try:
                 summary = execute(prepared)
-            except FloatingPointError as error:
+            except _FAILURES as error:
                 print(f"multistable run: {config.name} failed: {error}", file=sys.stderr)
                 return 1
     if team.is_first:
@@ -204,7 +217,9 @@ def _report(options: argparse.Namespace) -> int:
 
         results = write_report(options.runs, options.out)
     print(f"Written: {options.out}, on {len(results.runs)} finished runs; {len(results.unfinished)} are not finished")
-    return 0
+    for reason in results.damaged.values():
+        print(f"multistable report: left out: {reason}", file=sys.stderr)
+    return 1 if results.damaged else 0
 
 
 def _show_demo(result: "DemoResult", folder: Path) -> None:

@@ -150,3 +150,15 @@ def test_bad_arguments() -> None:
     for arguments, error, message in cases:
         with pytest.raises(error, match=message):
             fixed_points(rnn, **arguments)
+
+
+def test_states_that_explode_leave_nowhere_to_search() -> None:
+    rnn: Any = nn.RNN(1, 2, nonlinearity="relu", bias=False)
+    with torch.no_grad():
+        rnn.weight_hh_l0.copy_(1e30 * torch.eye(2))
+        rnn.weight_ih_l0.fill_(1e38)
+    inputs = torch.full((10, 20, 1), 100.0)
+    inputs[:, 10:] = -1  # these stay at 0
+    assert fixed_points(rnn, inputs, u=0, generator=0).starts > 0
+    with pytest.raises(FloatingPointError, match="no state that the sequences lead to is finite, so there is nowhere"):
+        fixed_points(rnn, inputs[:, :10], u=0, generator=0)

@@ -201,6 +201,7 @@ BAD_NUMBERS = [
     ("steps", 2.5, TypeError, "steps must be an int, got float"),
     ("steps", True, TypeError, "steps must be an int, got bool"),
     ("horizon", 0, ValueError, "horizon must be at least 1, got 0"),
+    ("horizon", 10**30, ValueError, r"horizon must be at most 2\^63 - 1, got 10{30}$"),
     ("horizon_increment", 0, ValueError, "horizon_increment must be at least 1, got 0"),
     ("batch_size", 1, ValueError, "batch_size must be at least 2, got 1"),
     ("max_prefix", 0, ValueError, "max_prefix must be at least 1, got 0"),
@@ -210,10 +211,12 @@ BAD_NUMBERS = [
     ("tol", "small", TypeError, "tol must be a number, got str"),
     ("lr", 0.0, ValueError, "lr must be finite and above 0, got 0.0"),
     ("lr", float("inf"), ValueError, "lr must be finite and above 0, got inf"),
+    ("lr", 1e38, ValueError, r"lr must be at most 1e\+37, got 1e\+38"),
     ("target", 0.0, ValueError, "target must be finite and above 0, got 0.0"),
     ("target", 1.5, ValueError, r"target must lie in \(0, 1\], got 1.5"),
     ("generator", "seed", TypeError, "generator must be a torch.Generator, an int or None, got str"),
     ("generator", -1, ValueError, r"generator must be a seed in 0..2\^63 - 1, got -1"),
+    ("layers", 3, TypeError, "layers must hold names, got int"),
     ("layers", [], ValueError, "layers must name at least one layer, got none"),
     ("layers", ["l7"], ValueError, r"layers must name recurrent layers \('l0', 'l1'\), got 'l7'"),
 ]
@@ -232,6 +235,7 @@ def test_bad_arguments_of_warmup(name: str, value: object, error: type[Exception
     [
         ("horizon", 0, ValueError, "horizon must be at least 1, got 0"),
         ("horizon", 1.5, TypeError, "horizon must be an int, got float"),
+        ("horizon", 10**30, ValueError, r"horizon must be at most 2\^63 - 1, got 10{30}$"),
         ("n", 1, ValueError, "n must be at least 2, got 1"),
         ("tol", 0.0, ValueError, "tol must be finite and above 0, got 0.0"),
         ("generator", 1.5, TypeError, "generator must be a torch.Generator, an int or None, got float"),

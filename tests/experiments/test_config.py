@@ -145,6 +145,14 @@ def test_bad_values(values: dict[str, Any], message: str) -> None:
         ("lr: 1\nlr: 2\n", "lr is given twice"),
         ("!!python/object/apply:os.getcwd []\n", "is no YAML that can be read"),
         ("run: {lr: 1, lr: 2}\n", "lr is given twice"),
+        ("task: " + 3000 * "[" + 3000 * "]", "a.yaml is no YAML that can be read: it is nested too deeply$"),
+        ("warmup: !!bool abc\n", "a.yaml is no YAML that can be read: warmup must be true or false, got 'abc'$"),
+        (
+            "length: !!int ''\n",
+            "a.yaml is no YAML that can be read: length must be written in decimals .*, got nothing$",
+        ),
+        ("lr: !!float ''\n", "a.yaml is no YAML that can be read: lr must be written in decimals .*, got nothing$"),
+        ("task: !!timestamp x\n", "a.yaml is no YAML that can be read: "),
         ("task: 2020-99-99\n", "a.yaml is no YAML that can be read: month must be in 1..12"),
         ("length: 010\n", "a.yaml is no YAML .*: length must be written in decimals without leading zeros, got 010"),
         ("length: 1:30\n", "length must be written in decimals without leading zeros, got 1:30"),
@@ -157,8 +165,9 @@ def test_bad_values(values: dict[str, Any], message: str) -> None:
 def test_bad_files(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(text)
-    with pytest.raises((TypeError, ValueError), match=message):
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
         read_yaml(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:

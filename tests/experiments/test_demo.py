@@ -92,6 +92,11 @@ def test_runs_as_a_module(tmp_path: Path) -> None:
         (["--lr", "nan"], "lr must be finite and above 0, got nan"),
         (["--double", "--hidden", "1"], "hidden must be at least 2, got 1"),
         (["--batch-size", "1"], "batch_size must be at least 2, got 1"),
+        (["--lr", "1e38"], "lr must be at most 1e+37, got 1e+38"),
+        (["--hidden", "1000000000"], "hidden and layers: at least 32,000,000,000 GB of memory are asked for"),
+        (["--length", "10000000000000"], "length: at least 40,000,000 GB of memory are asked for"),
+        (["--batch-size", "10000000000000"], "batch_size, length and hidden: at least 256,000,000 GB of memory"),
+        (["--steps", "100000000000000000000"], "steps must be at most 2^63 - 1, got 100000000000000000000"),
         (["--seed", "-1"], "seed must lie in 0..2^62 - 1, got -1"),
     ],
 )
@@ -99,6 +104,13 @@ def test_bad_settings(arguments: list[str], message: str, tmp_path: Path, capsys
     assert main(["demo", *arguments, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_explodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", *ARGUMENTS, "--lr", "1e30", "--out", str(tmp_path)]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "multistable demo: failed: the loss of step 2 is inf: a smaller lr may help"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

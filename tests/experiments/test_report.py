@@ -1,5 +1,6 @@
 import html
 import json
+import os
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -12,6 +13,7 @@ from experiments.tiny import tiny
 
 from multistable.cli import main
 from multistable.experiments import figures
+from multistable.experiments._run import run
 from multistable.experiments.results import collect, sections
 
 
@@ -157,5 +159,63 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     assert main(["report", str(tmp_path / "nowhere"), "-o", str(tmp_path / "report.html")]) == 2
     assert "nowhere is no folder" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    assert main(["report", str(runs), "-o", str(tmp_path / "file" / "report.html")]) == 2
-    assert "file" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(tmp_path / "fifo")
+    (tmp_path / "new.ckpt").symlink_to(tmp_path / "page.html")
+    run_folder = runs / configs()[0].name
+    (tmp_path / "metrics.html").symlink_to(run_folder / "metrics.csv")
+
+    def there() -> dict[Path, tuple[int, int]]:
+        found = [path for folder in (tmp_path, run_folder) for path in folder.iterdir() if path.exists()]
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+    before = there()
+    for out, message in {
+        tmp_path / "file" / "report.html": "must be in a folder that is there",
+        tmp_path / "fifo": "must be a new file or an ordinary one to replace",
+        tmp_path / "link": "must be a new file or an ordinary one to replace",
+        tmp_path: "must be a new file or an ordinary one to replace",
+        tmp_path / "old.ckpt": "must not be a checkpoint",
+        tmp_path / "new.ckpt": "must not be a checkpoint",
+        run_folder / "start.ckpt": "must not be a checkpoint",
+        run_folder / "config.yaml": "must be outside of the folders of runs",
+        run_folder / "deeper.html": "must be outside of the folders of runs",
+        tmp_path / "metrics.html": "must be outside of the folders of runs",
+    }.items():
+        assert main(["report", str(runs), "-o", str(out)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"multistable report: out (-o) {message}, got {out}") and said.count("\n") == 1
+    assert there() == before
+    (tmp_path / "fresh").mkdir()
+    (tmp_path / "fresh" / "config.yaml").write_text("task: copy_first_input\nlength: 5\n")
+    assert main(["report", str(runs), "-o", str(tmp_path / "fresh" / "config.yaml")]) == 2
+
+
+def test_a_link_leads_to_the_page(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "config.yaml").write_text("theme: dark\n")  # of something else
+    (tmp_path / "pages" / "old.html").write_text("old")
+    (tmp_path / "link.html").symlink_to(tmp_path / "pages" / "old.html")
+    assert main(["report", str(runs), "-o", str(tmp_path / "link.html")]) == 0
+    assert (tmp_path / "link.html").is_symlink()
+    assert "What 9 runs found" in (tmp_path / "pages" / "old.html").read_text()
+
+
+def test_one_damaged_run_keeps_no_other_from_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in (0, 1, 2):
+        run(tiny(seed=seed), tmp_path / "runs")
+    whole, damaged, lost = (tmp_path / "runs" / tiny(seed=seed).name for seed in (0, 1, 2))
+    (damaged / "summary.json").write_text("{")
+    (lost / "metrics.csv").unlink()
+    (lost / "checkpoint.ckpt").unlink()
+    (whole / "metrics.csv").rename(tmp_path / "metrics.csv")
+    assert main(["report", str(tmp_path / "runs"), "-o", str(tmp_path / "page.html")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.endswith("page.html, on 1 finished runs; 0 are not finished\n")
+    first, second = printed.err.splitlines()
+    assert first.startswith(f"multistable report: left out: {damaged / 'summary.json'} is no JSON that can be read")
+    assert second == f"multistable report: left out: {lost / 'metrics.csv'} is lost"
+    page = (tmp_path / "page.html").read_text()
+    assert "2 damaged, and left out" in page and str(lost) in page
+    # What was lost was in the checkpoint.
+    assert (whole / "metrics.csv").read_bytes() == (tmp_path / "metrics.csv").read_bytes()

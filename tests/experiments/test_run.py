@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from multistable.cli import main
 from multistable.experiments._run import prepare, run
 from multistable.experiments.config import Config
 from multistable.experiments.data import examples_to_test, examples_to_train, seed_for, shuffled, task_of
+from multistable.experiments.memory import asking
 from multistable.experiments.network import new_network
 from multistable.experiments.training import evaluate
 
@@ -208,6 +210,11 @@ def test_what_is_finished_is_not_run_again(tmp_path: Path, capsys: pytest.Captur
     assert main(command) == 0
     assert capsys.readouterr().out == first
     assert {one: one.stat().st_mtime_ns for one in (tmp_path / "runs").rglob("*")} == files
+    metrics = tmp_path / "runs" / tiny().name / "metrics.csv"
+    written = metrics.read_bytes()
+    metrics.unlink()
+    assert main(command) == 0
+    assert metrics.read_bytes() == written
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
@@ -237,6 +244,15 @@ def test_words_after_options(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["padding=-1"], "padding does not belong to the task copy_first_input"),
         (["hidden=5", "double=true"], "hidden must be even where double is true, got 5"),
         (["device=cuda"], "device is cuda, and torch finds no GPU to use"),
+        (
+            ["hidden=1000000000"],
+            "hidden and layers: at least 32,000,000,000 GB of memory are asked for",
+        ),
+        (["layers=1000000000000"], "hidden and layers: at least 256,000 GB of memory are asked for, and there are "),
+        (["length=1000000000000"], "samples and length: at least 200,000 GB of memory are asked for, and there are "),
+        (["evaluation_lengths=[1000000000000]"], "test_samples, length and evaluation_lengths: at least 120,000 GB"),
+        (["batch_size=100000000000000000000"], "batch_size must be at most 2^63 - 1, got 100000000000000000000"),
+        (["lr=1e300"], "lr must be at most 1e+37, got 1e+300"),
         (["--logger", "paper"], "logger must be one of none, tensorboard, wandb, got 'paper'"),
     ],
 )
@@ -251,6 +267,41 @@ def test_bad_settings(
     assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), *changes]) == 2
     assert f"multistable run: {message}" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_loss_that_explodes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words(tmp_path / "runs", tmp_path / "a.yaml", tiny()), "lr=1e36"]) == 1
+    said = capsys.readouterr().err
+    name = "copy_first_input/gru/plain/T6/seed-0"
+    message = "the training loss of epoch 1 is (inf|nan): a smaller lr may help"
+    assert re.fullmatch(f"multistable run: {name} failed: {message}\n", said)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on files")
+def test_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files may grow to 2,000 bytes: the settings fit, the weights do not."""
+    import resource
+
+    command = words(tmp_path / "runs", tmp_path / "a.yaml", tiny())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        assert main(command) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    folder = tmp_path / "runs" / tiny().name
+    said = capsys.readouterr().err
+    assert said == f"multistable run: {tiny().name} failed: [Errno 27] File too large: '{folder / 'start.ckpt'}'\n"
+    assert {one.name for one in folder.iterdir()} <= {"config.yaml", "error.txt"}
+    assert main(command) == 0
+
+
+def test_memory_that_is_refused() -> None:
+    message = "^there is too little memory: samples decide how much is needed$"
+    with pytest.raises(MemoryError, match=message), asking("samples"):
+        torch.empty(2**50)
+    with pytest.raises(RuntimeError, match="^inconsistent tensor size"), asking("samples"):
+        torch.ones(2) @ torch.ones(3)
 
 
 def test_missing_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -285,6 +336,28 @@ def test_a_folder_of_another_experiment(tmp_path: Path, capsys: pytest.CaptureFi
     assert main([*words(tmp_path, tmp_path / "a.yaml", tiny()), "lr=0.01"]) == 2
     assert "lr is 0.001 there, and 0.01 here" in capsys.readouterr().err
     assert {one: one.read_bytes() for one in (tmp_path / tiny().name).iterdir()} == before
+
+
+def test_a_run_that_failed_at_once_is_in_nobodys_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = words(tmp_path / "runs", tmp_path / "a.yaml", tiny(warmup=True))
+    folder = tmp_path / "runs" / tiny(warmup=True).name
+    assert main([*command, "lr=1e36"]) == 1
+    assert "FloatingPointError" in (folder / "error.txt").read_text() and (folder / "start.ckpt").exists()
+    assert main(command) == 0
+    alone = run(tiny(warmup=True), tmp_path / "alone")
+    assert json.loads((folder / "summary.json").read_text())["test_metric"] == alone["test_metric"]
+    assert not (folder / "error.txt").exists()
+    # One that has come further is in the way.
+    assert main([*command, "lr=0.01"]) == 2
+    said = capsys.readouterr().err
+    assert "lr is 0.001 there, and 0.01 here. To go on, choose another folder with --runs, or delete this one\n" in said
+    (folder / "summary.json").unlink()
+    (folder / "error.txt").write_text("")
+    assert main([*command, "lr=0.01"]) == 2
+    # So is one that may be under way.
+    for name in ("checkpoint.ckpt", "error.txt"):
+        (folder / name).unlink()
+    assert main([*command, "lr=0.01"]) == 2
 
 
 @pytest.fixture
@@ -379,6 +452,29 @@ def test_rows_that_do_not_follow_each_other(interrupted: Path) -> None:
         (lambda held: held["run"].pop("seconds"), "'seconds'"),
         (lambda held: held.pop("optimizer_states"), "it lacks optimizer_states"),
         (lambda held: held.pop("loops"), "it lacks loops"),
+        (lambda held: held["run"].update(seconds=float("inf")), "seconds is inf"),
+        (lambda held: held["run"]["rows"][1].update(vaa="1e999"), "vaa is 1e999 in a row"),
+        (lambda held: held["run"]["rows"][1].update(vaa=10**400), "int too large"),
+        (lambda held: held["run"]["rows"][2].pop("vaa"), "the row of epoch 2 has other columns than the first"),
+        (lambda held: held["optimizer_states"].clear(), "it holds the state of 0 optimisers, and must of one"),
+        (
+            lambda held: held["optimizer_states"][0]["param_groups"][0].update(lr=0.1),
+            "lr of its optimiser is 0.1, and must be 0.001",
+        ),
+        (lambda held: held["optimizer_states"][0]["param_groups"][0].pop("lr"), "its optimiser lacks lr"),
+        (
+            lambda held: held["optimizer_states"][0]["param_groups"].clear(),
+            "its optimiser has 0 groups of parameters, and must have 1",
+        ),
+        (lambda held: held["optimizer_states"][0]["state"].pop(3), "3"),
+        (
+            lambda held: held["optimizer_states"][0]["state"][0].update(exp_avg=torch.zeros(3)),
+            "exp_avg of its optimiser has not the shape of the parameter 0",
+        ),
+        (
+            lambda held: held["optimizer_states"][0]["state"][0]["exp_avg_sq"].fill_(float("inf")),
+            "exp_avg_sq of its optimiser holds NaN or infinity",
+        ),
     ],
 )
 def test_a_checkpoint_that_no_run_writes(interrupted: Path, change: Callable[[Any], object], message: str) -> None:

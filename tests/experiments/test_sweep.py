@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -140,6 +141,24 @@ def test_bad_arguments(tmp_path: Path) -> None:
         sweep(plan, tmp_path / "runs")
 
 
+def test_damaged_runs_are_told_from_finished_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = {**GRID, "cells": ["gru"], "variants": ["plain"], "lengths": [6], "seeds": [0, 1, 2]}
+    path = write(tmp_path, grid, tiny())
+    for config in (plan := read_sweep(path)).configs:
+        run(config, tmp_path / "runs")
+    _, second, third = (tmp_path / "runs" / config.name for config in plan.configs)
+    (second / "summary.json").write_text("{")
+    (third / "config.yaml").write_text("[")
+    assert main(["sweep", str(path), "--runs", str(tmp_path / "runs")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "0 done, 1 finished before, 2 failed\n"
+    first, *rest = (line for line in printed.err.splitlines() if line.startswith("multistable"))
+    assert first.startswith(
+        f"multistable sweep: {plan.configs[1].name} failed: {second / 'summary.json'} is no JSON that can be read"
+    )
+    assert f"{third / 'config.yaml'} is damaged, or no run's" in rest[0]
+
+
 @pytest.mark.slow
 def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -165,8 +184,8 @@ def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
 
     assert main(command) == 1
     printed = capsys.readouterr()
-    assert f"multistable sweep: {plan.configs[-1].name} failed: ValueError: {bad / 'checkpoint.ckpt'}" in printed.err
-    assert "ValueError" in (bad / "error.txt").read_text()
+    assert f"multistable sweep: {plan.configs[-1].name} failed: DamagedError: {bad / 'checkpoint.ckpt'}" in printed.err
+    assert "DamagedError" in (bad / "error.txt").read_text()
     assert printed.out.endswith(" finished before, 1 failed\n")
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     for config, folder in zip(plan.configs[:-1], good, strict=True):
@@ -177,3 +196,53 @@ def test_killed_a_sweep_goes_on_and_one_failure_keeps_no_other_from_going_on(
     assert main(command) == 0
     assert capsys.readouterr().out.endswith("1 done, 3 finished before, 0 failed\n")
     assert not (bad / "error.txt").exists()
+
+
+def alive(mark: str) -> list[str]:
+    """The processes, but for those that are about to be reaped, that have a word in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append((process / "comm").read_text())
+        except OSError:  # it has ended, or is another user's
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [(signal.SIGINT, 130, "multistable sweep: interrupted\n"), (signal.SIGTERM, 128 + signal.SIGTERM, "")],
+)
+def test_asked_to_end_a_sweep_leaves_no_process(sent: int, status: int, said: str, tmp_path: Path) -> None:
+    grid = {**GRID, "cells": ["gru"], "variants": ["plain"], "lengths": [6]}
+    path = write(tmp_path, grid, tiny(epochs=10_000, measure_every=1000))
+    command = [sys.executable, "-m", "multistable", "sweep", str(path), "--runs", str(tmp_path / "runs")]
+    heeding = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", heeding, *command],
+        env={**os.environ, "STARTED_BY_TEST": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not any((tmp_path / "runs").rglob("metrics.csv")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert len(alive(str(tmp_path))) > 3
+    if sent == signal.SIGINT:
+        os.killpg(process.pid, sent)  # as a terminal does
+    else:
+        process.send_signal(sent)
+    printed, error = process.communicate()
+    assert (process.returncode, printed, error) == (status, "", said)
+    since = time.monotonic()
+    while alive(str(tmp_path)) and time.monotonic() - since < 20:
+        time.sleep(0.1)
+    assert alive(str(tmp_path)) == []
+    assert not (tmp_path / "runs" / ".ray").exists()

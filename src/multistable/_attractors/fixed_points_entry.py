@@ -118,6 +118,7 @@ def fixed_points(
             `inputs` and `states` is given.
         ValueError: nothing in `module` is recurrent; `layers` names no layer; the inputs have a wrong shape, are empty,
             hold fewer than two sequences, NaN or infinity; `u` or `states` do not fit; a number is out of its range.
+        FloatingPointError: no sequence leads to a finite state.
         RuntimeError: the model's forward pass never reached one of its recurrent modules.
         TimeoutError: other processes of the group do not call the function.
 
@@ -170,6 +171,9 @@ def _look_at(asked: Question, starts: int, generator: torch.Generator) -> FixedP
 
 def _starts(layer: Dynamics, s: Tensor, u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """States to start from: on the way from those that were reached, with noise, and between several of them."""
+    s = s[s.isfinite().all(1)]
+    if not len(s):
+        raise FloatingPointError("no state that the sequences lead to is finite, so there is nowhere to search from")
     along, time, far = [], 0, _FAR * (1 + s.abs().max())
     for step in _ALONG:
         s, time = layer.hold(s, u, step - time), step

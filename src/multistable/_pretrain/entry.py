@@ -14,7 +14,7 @@ from multistable._pretrain.closed_form import set_linear_autoencoders
 from multistable._pretrain.prediction import Readout, prediction_loss
 from multistable._pretrain.results import Objective, PretrainResult
 from multistable._pretrain.weights import check_layer
-from multistable._utils.checks import check_int, check_positive
+from multistable._utils.checks import check_int, check_rate
 from multistable._utils.choices import check_choice
 from multistable._utils.progress import progress_bar
 from multistable._utils.randomness import as_generator
@@ -113,7 +113,7 @@ def pretrain(
     """
     check_choice("objective", objective, get_args(Objective))
     steps, batch_size = check_int("steps", steps), check_int("batch_size", batch_size)
-    lr = check_positive("lr", lr)
+    lr = check_rate("lr", lr)
     selection = select_to_change(module, layers, "pretrain", forward)
     _check_directions(selection)
     if objective == "linear_autoencoder":

@@ -6,15 +6,19 @@ import numbers
 import torch
 from torch import Tensor
 
+_LARGEST = 2**63 - 1  # that torch can count to
+_LARGEST_RATE = 1e37  # Adam divides it by 0.1 in its first step, which float32 has to hold
 _RESOLUTIONS = 16  # by which rounding may set states apart that are one
 
 
 def check_int(name: str, value: int, at_least: int = 1) -> int:
-    """`value` as an int; raise unless it is an integer of at least `at_least`."""
+    """`value` as an int; raise unless it is an integer of at least `at_least` that torch can count to."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an int, got {type(value).__name__}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    if value > _LARGEST:
+        raise ValueError(f"{name} must be at most 2^63 - 1, got {value}")
     return int(value)
 
 
@@ -22,6 +26,13 @@ def check_positive(name: str, value: float) -> float:
     """`value` as a float; raise unless it is a finite number above 0."""
     if not (math.isfinite(_as_number(name, value)) and value > 0):
         raise ValueError(f"{name} must be finite and above 0, got {value}")
+    return float(value)
+
+
+def check_rate(name: str, value: float) -> float:
+    """`value` as a float; raise unless it is a learning rate that a step of Adam can be taken with."""
+    if check_positive(name, value) > _LARGEST_RATE:
+        raise ValueError(f"{name} must be at most {_LARGEST_RATE:g}, got {value}")
     return float(value)
 
 

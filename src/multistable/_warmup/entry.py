@@ -12,7 +12,7 @@ from torch import nn
 
 from multistable._measure.probe import probe
 from multistable._measure.selection import select_to_change, trainable
-from multistable._utils.checks import check_fraction, check_int, check_positive
+from multistable._utils.checks import check_fraction, check_int, check_positive, check_rate
 from multistable._utils.processes import Processes, current
 from multistable._utils.progress import progress_bar
 from multistable._utils.randomness import as_generator
@@ -141,7 +141,7 @@ def warmup(
     horizon_increment = check_int("horizon_increment", horizon_increment)
     processes = current()
     batch_size = processes.size * check_int("batch_size", batch_size, at_least=2 if processes.size == 1 else 1)
-    lr, tol = check_positive("lr", lr), check_positive("tol", tol)
+    lr, tol = check_rate("lr", lr), check_positive("tol", tol)
     target = check_fraction("target", target)
     max_prefix = None if max_prefix is None else check_int("max_prefix", max_prefix)
     if not (callback is None or callable(callback)):

@@ -18,26 +18,32 @@ from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
 from multistable.experiments.experiment import Experiment, Trained, measured
 from multistable.experiments.loggers import LOGGERS
+from multistable.experiments.memory import asking, check_memory
 from multistable.experiments.store import (
     CHECKPOINT,
     CONFIG,
+    ERROR,
     METRICS,
     START,
     SUMMARY,
     WARMUP,
     check_finite,
+    check_rows,
     claim,
     finished,
     read_checkpoint,
     read_summary,
     remove_leftovers,
-    replacing,
+    write_checkpoint,
     write_csv,
+    write_error,
     write_json,
 )
 from multistable.experiments.team import Team
 
 __all__ = ["Prepared", "execute", "prepare", "read_start", "run"]
+
+_SIZES = "hidden, layers, batch_size, measure_n, and the number and length of the sequences"
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ def run(config: Config, runs: Path, *, logger: str = "none", progress: bool = Fa
             once for each process; the batch size is not a multiple of the number of processes; a T-Maze is to be
             trained by several; `logger` is none of these.
         FloatingPointError: the loss or the states became NaN or infinite.
+        MemoryError: there is too little memory.
     """
     team = Team.of_environment()
     team.check(config)
@@ -109,6 +116,7 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
         raise ValueError("device is cuda, and torch finds no GPU to use")
     team = Team.of_environment()
     team.check(config)
+    check_memory(config.memory())
     if not team.is_first:
         team.wait()
     prepared = Prepared(config, runs / config.name, _ready(config, runs / config.name), logger, progress, team)
@@ -121,7 +129,8 @@ def _ready(config: Config, folder: Path) -> Experiment:
     """What the run trains; raise unless it can be trained in the folder."""
     if (folder / CONFIG).exists():
         claim(folder, config)
-    experiment = _experiment(config)
+    with asking(_SIZES):
+        experiment = _experiment(config)
     claim(folder, config)
     for name in (METRICS, WARMUP):
         if (folder / name).is_dir():
@@ -137,6 +146,19 @@ def _ready(config: Config, folder: Path) -> Experiment:
 
 def execute(prepared: Prepared) -> dict[str, Any]:
     """Run what is left of a run; as `run`."""
+    try:
+        with asking(_SIZES):
+            summary = _execute(prepared)
+    except Exception:
+        if prepared.team.is_first:
+            write_error(prepared.folder)
+        raise
+    if prepared.team.is_first:
+        (prepared.folder / ERROR).unlink(missing_ok=True)
+    return summary
+
+
+def _execute(prepared: Prepared) -> dict[str, Any]:
     config, folder, experiment = prepared.config, prepared.folder, prepared.experiment
     team = prepared.team
     if team.is_first and not (folder / START).exists():
@@ -189,8 +211,7 @@ def _start(prepared: Prepared) -> None:
         "start": _trace(measured(config, experiment.recurrent, experiment.to_measure) if result else before),
         "rows": [experiment.first_row()],
     }
-    with replacing(prepared.folder / START) as temporary:
-        torch.save({"state_dict": experiment.network.state_dict(), "run": start}, temporary)
+    write_checkpoint(prepared.folder / START, {"state_dict": experiment.network.state_dict(), "run": start})
 
 
 def read_start(folder: Path, config: Config, experiment: Experiment) -> dict[str, Any]:
@@ -202,6 +223,7 @@ def read_start(folder: Path, config: Config, experiment: Experiment) -> dict[str
         for key in ("warmup", "before", "start", "rows"):
             if key not in found["run"]:
                 raise ValueError(f"it lacks {key}")
+        check_rows(found["run"])
 
     start: dict[str, Any] = read_checkpoint(folder / START, config, accept)["run"]
     return start
@@ -211,14 +233,10 @@ def _check_checkpoint(folder: Path, config: Config, experiment: Experiment) -> N
     """Raise unless training can go on from the checkpoint."""
 
     def accept(found: dict[str, Any]) -> None:
+        check_rows(found["run"])
+        if not math.isfinite(found["run"]["seconds"]):
+            raise ValueError(f"seconds is {found['run']['seconds']}")
         experiment.accept(found)
-        float(found["run"]["seconds"])
-        epochs = [row["epoch"] for row in found["run"]["rows"]]
-        if not epochs or epochs != list(range(len(epochs))):
-            raise ValueError(f"its rows are of the epochs {epochs}")
-        for key, value in ((key, value) for row in found["run"]["rows"] for key, value in row.items()):
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{key} is {value} in a row")
 
     read_checkpoint(folder / CHECKPOINT, config, accept)
 

@@ -1,10 +1,7 @@
 """A sweep: runs over a grid of cells, variants, lengths and seeds, on Ray Tune."""
 
-import logging
 import os
 import shutil
-import socket
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,9 +10,11 @@ from typing import Any
 
 from multistable._utils.checks import check_int
 from multistable._utils.choices import check_choice, nearest
+from multistable.experiments._ray import started
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
-from multistable.experiments.store import CONFIG, ERROR, claim, finished, replacing
+from multistable.experiments.shipped import locate
+from multistable.experiments.store import CONFIG, ERROR, DamagedError, claim, finished, write_error
 from multistable.experiments.team import Team
 
 __all__ = ["Outcome", "Plan", "read_sweep", "sweep"]
@@ -52,16 +51,16 @@ class Outcome:
     failed: dict[str, str]
 
 
-def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Plan:
+def read_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
     """The runs that a sweep's YAML file asks for.
 
     The file holds one grid or a list of them. A grid has the keys `config` (a file with settings, its path relative to
-    the sweep's), `cells`, `variants` (as `Config.variant` names them), `lengths` (values of the task's `length`,
-    `forgetting` or `padding`) and `seeds`, each a list. All combinations are run but those of a cell and an initialiser
-    that has no meaning for it.
+    the sweep's, or the name of an experiment that comes with the package), `cells`, `variants` (as `Config.variant`
+    names them), `lengths` (values of the task's `length`, `forgetting` or `padding`) and `seeds`, each a list. All
+    combinations are run but those of a cell and an initialiser that has no meaning for it.
 
     Args:
-        path: the file.
+        path: the file, or the name of a sweep that comes with the package, such as `"small/copy-first-input"`.
         overrides: `key=value` words for all runs, which come after those of the grid's file; none for what the grid
             itself says.
 
@@ -71,6 +70,7 @@ def read_sweep(path: Path, overrides: Sequence[str] = ()) -> Plan:
         TypeError: a value has the wrong type.
         ValueError: a key is unknown or missing, a value is out of its range, or two runs would share a folder.
     """
+    path = locate(Path(path), sweep=True)
     loaded = read_text(path)
     grids = loaded if isinstance(loaded, list) else [loaded]
     configs: dict[str, Config] = {}
@@ -126,45 +126,60 @@ def sweep(
         raise ImportError("a sweep needs ray: pip install 'multistable[sweep]'") from error
     runs = runs.resolve()
     runs.mkdir(parents=True, exist_ok=True)
-    for config in plan.configs:
-        if (runs / config.name / CONFIG).exists():
-            claim(runs / config.name, config)
-    skipped = [config.name for config in plan.configs if finished(config, runs) is not None]
-    left = [config for config in plan.configs if config.name not in skipped]
+    skipped, damaged = _looked_through(plan, runs)
+    left = [config for config in plan.configs if config.name not in skipped and config.name not in damaged]
     if not left:
-        return Outcome(skipped, [], {})
+        return Outcome(skipped, [], damaged)
 
     progress = _progress(len(left), report)
     scratch = runs / ".ray"
-    _start_ray(ray, workers, address)
-    try:
-        shutil.rmtree(scratch, ignore_errors=True)
-        needs = {"cpu": 1.0, "gpu": float(any(config.device == "cuda" for config in left))}
-        grid = tune.Tuner(
-            tune.with_resources(_run_one, needs),
-            param_space={
-                "config": tune.grid_search([config.to_dict() for config in left]),
-                "runs": str(runs),
-                "from": str(Path.cwd()),
-            },
-            tune_config=tune.TuneConfig(
-                max_concurrent_trials=workers,
-                reuse_actors=True,  # which import torch once
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                storage_path=str(scratch),
-                name="sweep",
-                verbose=0,
-                callbacks=[progress],
-                failure_config=tune.FailureConfig(max_failures=_RETRIES),
-            ),
-        ).fit()
-    finally:
-        ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with started(ray, workers, address):
+        try:
+            shutil.rmtree(scratch, ignore_errors=True)
+            grid = _tuner(tune, left, runs, scratch, workers, progress).fit()
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     failed = _failed([grid[place] for place in range(len(grid))])
-    return Outcome(skipped, [config.name for config in left if config.name not in failed], failed)
+    return Outcome(skipped, [config.name for config in left if config.name not in failed], damaged | failed)
+
+
+def _looked_through(plan: Plan, runs: Path) -> tuple[list[str], dict[str, str]]:
+    """The names of the runs that are finished, and of those that are damaged with the reason; as `sweep`."""
+    skipped, damaged = [], {}
+    for config in plan.configs:
+        try:
+            if (runs / config.name / CONFIG).exists():
+                claim(runs / config.name, config)
+            if finished(config, runs) is not None:
+                skipped.append(config.name)
+        except (DamagedError, OSError) as error:
+            damaged[config.name] = str(error)
+    return skipped, damaged
+
+
+def _tuner(tune: Any, left: Sequence[Config], runs: Path, scratch: Path, workers: int | None, progress: Any) -> Any:
+    """What runs all that is left."""
+    needs = {"cpu": 1.0, "gpu": float(any(config.device == "cuda" for config in left))}
+    return tune.Tuner(
+        tune.with_resources(_run_one, needs),
+        param_space={
+            "config": tune.grid_search([config.to_dict() for config in left]),
+            "runs": str(runs),
+            "from": str(Path.cwd()),
+        },
+        tune_config=tune.TuneConfig(
+            max_concurrent_trials=workers,
+            reuse_actors=True,  # which import torch once
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            storage_path=str(scratch),
+            name="sweep",
+            verbose=0,
+            callbacks=[progress],
+            failure_config=tune.FailureConfig(max_failures=_RETRIES),
+        ),
+    )
 
 
 def _failed(results: Sequence[Any]) -> dict[str, str]:
@@ -177,30 +192,6 @@ def _failed(results: Sequence[Any]) -> dict[str, str]:
         elif result.metrics["failed"]:
             failed[name] = result.metrics["failed"]
     return failed
-
-
-def _start_ray(ray: Any, workers: int | None, address: str | None) -> None:
-    """Start Ray on this machine, or reach the cluster."""
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # which prints even where it is to be silent
-    try:
-        if address is None:
-            # Not a cluster that happens to be there, which Ray would rather join.
-            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-        else:
-            _check_reachable(address)
-            ray.init(address=address, **quiet)
-    except Exception as error:
-        what = "Ray can't be started" if address is None else f"no Ray cluster can be reached at address {address!r}"
-        raise ConnectionError(f"{what}: {error}") from error
-
-
-def _check_reachable(address: str) -> None:
-    """Raise if nobody listens at `host:port`, which Ray itself would try for many minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _checked(grid: Any, path: Path) -> dict[str, Any]:
@@ -220,10 +211,16 @@ def _checked(grid: Any, path: Path) -> dict[str, Any]:
     return grid
 
 
+def _settings_of(asked: str, path: Path) -> Path:
+    """The file with a grid's settings."""
+    beside = path.parent / asked
+    return beside if beside.is_file() else locate(Path(asked))
+
+
 def _configs(grid: dict[str, Any], path: Path, overrides: Sequence[str], left_out: list[str]) -> Iterator[Config]:
     """The settings of a grid's runs; combinations without a meaning are added to `left_out` instead."""
     for_all = parse_overrides(overrides)
-    values = {**read_yaml(path.parent / grid["config"]), **for_all}
+    values = {**read_yaml(_settings_of(grid["config"], path)), **for_all}
     base = Config.from_dict({**values, "cell": "gru", **variant_keys("plain")})
     key = base.of_task.horizon_key
     by_grid = {"cell": "cells", **dict.fromkeys(variant_keys("plain"), "variants"), key: "lengths", "seed": "seeds"}
@@ -245,14 +242,12 @@ def _run_one(parameters: dict[str, Any]) -> dict[str, str]:
     from multistable.experiments._run import run
 
     config, runs = Config.from_dict(parameters["config"]), Path(parameters["runs"])
-    reason = runs / config.name / ERROR
     try:
         summary = run(config, runs)
     except Exception as error:
-        with replacing(reason) as temporary:
-            temporary.write_text(traceback.format_exc(), encoding="utf-8")
+        write_error(runs / config.name)
         return {"name": config.name, "failed": f"{type(error).__name__}: {error}", "message": ""}
-    reason.unlink(missing_ok=True)
+    (runs / config.name / ERROR).unlink(missing_ok=True)
     return {"name": config.name, "failed": "", "message": f"{summary['metric']} {summary['test_metric']:.4g}"}
 
 

@@ -5,8 +5,9 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from multistable._utils.checks import check_fraction, check_int, check_not_negative, check_positive
+from multistable._utils.checks import check_fraction, check_int, check_not_negative, check_rate
 from multistable._utils.choices import check_choice, nearest
+from multistable.experiments.memory import of_network
 from multistable.tasks import TASKS, Task
 
 __all__ = ["CELLS", "INITS", "Config", "is_possible", "variant_keys"]
@@ -174,7 +175,7 @@ class Config:
         check_int("attractors_horizon", self.attractors_horizon, at_least=128)
         check_int("seed", self.seed, at_least=0)
         for key in ("lr", "warmup_lr"):
-            check_positive(key, getattr(self, key))
+            check_rate(key, getattr(self, key))
         check_fraction("warmup_target", self.warmup_target)
         check_choice("device", self.device, ("cpu", "cuda"))
 
@@ -225,6 +226,15 @@ class Config:
         other = self.of_task.at(length)
         changes = {key: getattr(other, key) for key in _keys_of(type(other))}
         return replace(self, **changes, evaluation_lengths=())
+
+    def memory(self) -> dict[str, int]:
+        """The bytes that are needed at the least, by the keys that say so."""
+        key, longest = self.of_task.horizon_key, max(self.horizon, *self.evaluation_lengths, 1)
+        return {
+            "hidden and layers": of_network(self.hidden, self.layers),
+            f"samples and {key}": 4 * (self.samples or 1) * self.horizon,
+            f"test_samples, {key} and evaluation_lengths": 4 * (self.test_samples or 1) * longest,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The keys that the task has, in types that YAML and JSON know; those of hardening where there is any."""

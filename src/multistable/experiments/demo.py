@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -14,10 +15,11 @@ from torch import nn
 
 from multistable import init, plot
 from multistable._measure import Multistability, measure
-from multistable._utils.checks import check_int, check_not_negative, check_positive
+from multistable._utils.checks import check_int, check_not_negative, check_rate
 from multistable._utils.progress import progress_bar
 from multistable._warmup import WarmupResult, warmup
 from multistable.experiments.config import CELLS as PLAIN_CELLS
+from multistable.experiments.memory import asking, check_memory, of_network
 from multistable.experiments.network import Network, recurrent_layers
 from multistable.nn import Hardening
 from multistable.tasks import CopyFirstInput, copy_first_input, copy_first_input_stream
@@ -29,6 +31,7 @@ CELLS = (*PLAIN_CELLS, "chrono")
 
 # 10,000 sequences: the variance of their targets, which is the error without memory, is known to 1.4 %.
 _TEST_BATCH, _TEST_BATCHES = 500, 20
+_MEASURED = 1000
 _EARLY = 2000  # steps, ten times the warmup's horizon
 
 
@@ -67,7 +70,7 @@ class DemoConfig:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         for name in ("length", "hidden", "layers", "steps", "warmup_steps", "batch_size"):
             check_int(name, getattr(self, name))
-        check_positive("lr", self.lr)
+        check_rate("lr", self.lr)
         check_int("batch_size", self.batch_size, at_least=2)
         if check_not_negative("hardness", self.hardness) > 0 and self.cell == "rnn":
             raise ValueError("hardness is of gates, and the cell rnn has none")
@@ -75,6 +78,13 @@ class DemoConfig:
             check_int("hidden", self.hidden, at_least=2)
         if not 0 <= self.seed < 2**62:
             raise ValueError(f"seed must lie in 0..2^62 - 1, got {self.seed}")
+        check_memory(
+            {
+                "hidden and layers": of_network(self.hidden, self.layers),
+                "length": 4 * _MEASURED * self.length,
+                "batch_size, length and hidden": 4 * self.batch_size * self.length * self.hidden,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,7 @@ class DemoResult:
     def save(self, folder: Path) -> None:
         """Write `result.json`, `curves.png` and `multistability.png`."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        (folder / "result.json").write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
         curves = {"without warmup": self.curve_plain, "with warmup": self.curve_warmup}
         chance = CopyFirstInput(length=self.config.length).chance
         plot.learning_curves(curves, chance).savefig(folder / "curves.png", dpi=150)
@@ -153,12 +163,21 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
     Args:
         config: the settings.
         progress: whether to show progress bars; needs the extra `progress`.
+
+    Raises:
+        FloatingPointError: a loss became NaN or infinite.
+        MemoryError: there is too little memory.
     """
+    with asking("hidden, layers, length and batch_size"):
+        return _run_demo(config, progress)
+
+
+def _run_demo(config: DemoConfig, progress: bool) -> DemoResult:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
         plain = new_network(config)
     warmed = copy.deepcopy(plain)
-    sequences, _ = copy_first_input(config.length, 1000, generator=config.seed).tensors
+    sequences, _ = copy_first_input(config.length, _MEASURED, generator=config.seed).tensors
     early_before = measure(warmed.rnn, sequences, horizon=_EARLY, generator=config.seed)
     before = measure(warmed.rnn, sequences, generator=config.seed)
     result = warmup(
@@ -191,11 +210,11 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> DemoResult:
 
 
 def train(model: nn.Module, config: DemoConfig, description: str, progress: bool) -> list[float]:
-    """Train `model` in place; the loss at each step."""
+    """Train `model` in place; the loss at each step, which must be finite."""
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
     batches = iter(copy_first_input_stream(config.length, config.batch_size, generator=config.seed + 1))
     hardening = Hardening(model, config.steps, to=config.hardness) if config.hardness > 0 else None
-    losses = []
+    losses: list[float] = []
     for _ in progress_bar(config.steps, description, progress):
         sequences, targets = next(batches)
         loss = nn.functional.mse_loss(model(sequences), targets)
@@ -204,7 +223,7 @@ def train(model: nn.Module, config: DemoConfig, description: str, progress: bool
         optimizer.step()
         if hardening is not None:
             hardening.step()
-        losses.append(loss.item())
+        losses.append(_finite(loss.item(), f"loss of step {len(losses) + 1}"))
     return losses
 
 
@@ -215,4 +234,10 @@ def evaluate(model: nn.Module, config: DemoConfig) -> float:
     losses = [
         nn.functional.mse_loss(model(sequences), targets) for sequences, targets in islice(batches, _TEST_BATCHES)
     ]
-    return torch.stack(losses).mean().item()
+    return _finite(torch.stack(losses).mean().item(), "test error")
+
+
+def _finite(value: float, what: str) -> float:
+    if not math.isfinite(value):
+        raise FloatingPointError(f"the {what} is {value}: a smaller lr may help")
+    return value

@@ -6,19 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
+from multistable.experiments.shipped import locate
 
 __all__ = ["parse_overrides", "read_config", "read_text", "read_yaml"]
 
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_BOOL, _FLAGS = "tag:yaml.org,2002:bool", ("true", "false", "yes", "no", "on", "off")
 _MERGE = "tag:yaml.org,2002:merge"  # the key <<, whose mappings come below all others
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+def read_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Settings from a YAML file and `key=value` words, which come after the file's.
 
     Args:
-        path: the file.
+        path: the file, or the name of an experiment that comes with the package, such as `"small/copy-first-input"`.
         overrides: words such as `"lr=1e-4"`, whose value is read as YAML.
 
     Raises:
@@ -28,7 +30,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         ValueError: the file is no YAML, a number is not written in decimals, a word is no override, a key is given
             twice or unknown; and what `Config` raises.
     """
-    return Config.from_dict({**read_yaml(path), **parse_overrides(overrides)})
+    return Config.from_dict({**read_yaml(locate(Path(path))), **parse_overrides(overrides)})
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
@@ -90,8 +92,11 @@ def _parse(text: str, what: str) -> Any:
     Loader.add_implicit_resolver(_FLOAT, number, list("-+0123456789"))
     try:
         return yaml.load(text, Loader)  # a SafeLoader: plain values alone
-    except (yaml.YAMLError, ValueError) as error:  # such as of a date that there is not
-        raise ValueError(f"{what} is no YAML that can be read: {error}") from error
+    except Exception as error:  # PyYAML raises what Python's own types do, of a date or a number that there is not
+        why = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, RecursionError):
+            why = "it is nested too deeply"
+        raise ValueError(f"{what} is no YAML that can be read: {why}") from error
 
 
 def _check(node: Any, key: str, seen: set[int]) -> None:
@@ -114,8 +119,12 @@ def _check(node: Any, key: str, seen: set[int]) -> None:
     elif node.id == "sequence":
         for value in node.value:
             _check(value, key, seen)
-    elif (node.tag == _INT and not _DECIMAL.fullmatch(node.value)) or (node.tag == _FLOAT and ":" in node.value):
-        raise ValueError(f"{key} must be written in decimals without leading zeros, got {node.value}")
+    elif node.tag == _BOOL and node.value.lower() not in _FLAGS:
+        raise ValueError(f"{key} must be true or false, got {node.value!r}")
+    elif (node.tag == _INT and not _DECIMAL.fullmatch(node.value)) or (
+        node.tag == _FLOAT and (":" in node.value or not node.value)
+    ):
+        raise ValueError(f"{key} must be written in decimals without leading zeros, got {node.value or 'nothing'}")
 
 
 def _check_keys(keys: list[tuple[str, Any]]) -> None:

@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from multistable._utils.progress import progress_bar
@@ -16,7 +15,15 @@ from multistable.experiments.data import seed_for
 from multistable.experiments.experiment import Experiment, Row, Tested, Trained, measured
 from multistable.experiments.loggers import log, loggers_of
 from multistable.experiments.network import drawn, hardening_of
-from multistable.experiments.store import CHECKPOINT, METRICS, read_checkpoint, replacing, write_csv
+from multistable.experiments.store import (
+    CHECKPOINT,
+    METRICS,
+    check_finite,
+    check_optimizer,
+    read_checkpoint,
+    write_checkpoint,
+    write_csv,
+)
 from multistable.rl import (
     DRQN,
     T_MAZE_EXPLORATION,
@@ -84,7 +91,10 @@ class Reinforcement(Experiment):
         return self._row(0, [])
 
     def accept(self, checkpoint: dict[str, Any]) -> None:
-        self._learner().load_state_dict(checkpoint["learner"])
+        learner = self._learner()
+        check_optimizer(checkpoint["learner"]["optimizer"], learner.optimizer)
+        learner.load_state_dict(checkpoint["learner"])
+        check_finite(self.network.state_dict())
 
     def train(self, rows: Sequence[Row], folder: Path, logger: str, progress: bool) -> Trained:
         learner, loggers = self._learner(), loggers_of(logger, self._config, folder)
@@ -99,8 +109,7 @@ class Reinforcement(Experiment):
             row = self._row(len(trained.rows), period.played)
             trained = Trained([*trained.rows, row], trained.seconds + period.seconds)
             run = {"config": self._config.to_dict(), "rows": trained.rows, "seconds": trained.seconds}
-            with replacing(folder / CHECKPOINT) as temporary:
-                torch.save({"learner": learner.state_dict(), "run": run}, temporary)
+            write_checkpoint(folder / CHECKPOINT, {"learner": learner.state_dict(), "run": run})
             write_csv(folder / METRICS, trained.rows)
             log(loggers, row)
         return trained

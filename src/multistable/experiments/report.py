@@ -7,7 +7,7 @@ from typing import Any
 from multistable.experiments import figures
 from multistable.experiments.drawing import Plot
 from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections, spread
-from multistable.experiments.store import CONFIG, replacing
+from multistable.experiments.store import CONFIG, is_run, replacing
 
 try:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,9 +20,12 @@ __all__ = ["page", "write_report"]
 def write_report(runs: Path, out: Path) -> Results:
     """Write the report of all finished runs below a folder; it needs no other file, and no network.
 
+    Runs that are damaged are named in it, and left out.
+
     Args:
         runs: the folder.
-        out: the page to write; its folder must be there.
+        out: the page to write, a new file or one to replace; where it is a link, what that leads to. Its folder must be
+            there, and be no run's.
 
     Returns:
         What lies in the folder.
@@ -30,14 +33,32 @@ def write_report(runs: Path, out: Path) -> Results:
     Raises:
         ImportError: Jinja is missing.
         OSError: the folder is not there, or the page can't be written.
-        ValueError: the folder holds no run, no finished one, or what a run wrote can't be read.
+        ValueError: `out` is no ordinary file, a checkpoint or in the folder of a run; `runs` holds no run, no finished
+            one that can be read.
     """
+    out = _checked(out)
     results = collect(runs)
     if not results.runs:
-        raise ValueError(f"{runs} holds no finished run, and {len(results.unfinished)} unfinished")
+        damaged = "".join(f"; {reason}" for reason in results.damaged.values())
+        raise ValueError(f"{runs} holds no finished run, and {len(results.unfinished)} unfinished{damaged}")
     with replacing(out) as temporary:
         temporary.write_text(page(results, runs), encoding="utf-8")
     return results
+
+
+def _checked(out: Path) -> Path:
+    """Where `out` leads to; raise unless a page may take the place of what is there."""
+    place = out.resolve()
+    if place.exists() and not place.is_file():
+        raise ValueError(f"out (-o) must be a new file or an ordinary one to replace, got {out}")
+    if ".ckpt" in (out.suffix, place.suffix):
+        raise ValueError(f"out (-o) must not be a checkpoint, got {out}")
+    if not place.parent.is_dir():
+        raise NotADirectoryError(f"out (-o) must be in a folder that is there, got {out}")
+    for folder in place.parents:
+        if is_run(folder):
+            raise ValueError(f"out (-o) must be outside of the folders of runs, got {out} in {folder}")
+    return place
 
 
 def page(results: Results, runs: Path) -> str:
@@ -60,6 +81,7 @@ def page(results: Results, runs: Path) -> str:
     groups = [group for section in found for group in section.groups]
     return environment.get_template("report.html.jinja").render(
         count=len(results.runs),
+        damaged=list(results.damaged.values()),
         unfinished=[folder.relative_to(runs).as_posix() for folder in results.unfinished],
         tasks={section.config.task: section.config.of_task.title for section in found},
         cells=list(dict.fromkeys(group.cell for group in groups)),

@@ -7,7 +7,16 @@ from statistics import fmean, stdev
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.store import CONFIG, METRICS, SUMMARY, read_metrics, read_settings, read_summary
+from multistable.experiments.store import (
+    CONFIG,
+    METRICS,
+    SUMMARY,
+    DamagedError,
+    read_metrics,
+    read_settings,
+    read_summary,
+    restore_metrics,
+)
 
 __all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections", "spread"]
 
@@ -32,10 +41,12 @@ class Results:
     Attributes:
         runs: those that have come to their end.
         unfinished: the folders of those that have not.
+        damaged: the folders of finished ones that can't be read, with the reason.
     """
 
     runs: list[Run]
     unfinished: list[Path]
+    damaged: dict[Path, str]
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ def collect(runs: Path) -> Results:
 
     Raises:
         OSError: the folder is not there.
-        ValueError: it holds no run, the same run twice, or what a run wrote is damaged.
+        ValueError: it holds no run, or the same run twice.
     """
     if not runs.is_dir():
         raise NotADirectoryError(f"{runs} is no folder")
@@ -107,9 +118,14 @@ def collect(runs: Path) -> Results:
     if not folders:
         raise ValueError(f"{runs} holds no run: there is no {CONFIG} anywhere in it")
     finished = [folder for folder in folders if (folder / SUMMARY).exists()]
-    found = [_read(folder) for folder in finished]
+    found, damaged = [], {}
+    for folder in finished:
+        try:
+            found.append(_read(folder))
+        except (DamagedError, OSError) as error:
+            damaged[folder] = str(error)
     _check_different(found)
-    return Results(found, [folder for folder in folders if folder not in finished])
+    return Results(found, [folder for folder in folders if folder not in finished], damaged)
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
@@ -131,6 +147,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 def _read(folder: Path) -> Run:
     config = read_settings(folder / CONFIG)
+    restore_metrics(folder, config)
     return Run(config, read_summary(folder / SUMMARY, config), read_metrics(folder / METRICS), folder)
 
 

@@ -8,8 +8,8 @@ from multistable.experiments.config import Config
 from multistable.experiments.data import Data, examples_to_test, examples_to_train, task_of
 from multistable.experiments.experiment import Experiment, Row, Tested, Trained
 from multistable.experiments.network import Network, new_network
-from multistable.experiments.store import check_finite
-from multistable.experiments.training import Training, evaluate, fit, row_of
+from multistable.experiments.store import check_finite, check_optimizer
+from multistable.experiments.training import Training, adam, evaluate, fit, row_of
 
 __all__ = ["Supervised"]
 
@@ -49,6 +49,9 @@ class Supervised(Experiment):
         check_finite(checkpoint["state_dict"])
         weights = checkpoint["state_dict"].items()
         self.network.load_state_dict({key.removeprefix("network."): value for key, value in weights})
+        if len(checkpoint["optimizer_states"]) != 1:
+            raise ValueError(f"it holds the state of {len(checkpoint['optimizer_states'])} optimisers, and must of one")
+        check_optimizer(checkpoint["optimizer_states"][0], adam(self._config, self.network))
 
     def train(self, rows: Sequence[Row], folder: Path, logger: str, progress: bool) -> Trained:
         training = Training(self._config, self.network, self._data, self._score, rows, folder)

@@ -32,7 +32,7 @@ try:
 except ImportError as error:
     raise ImportError("experiments need lightning: pip install 'multistable[experiments]'") from error
 
-__all__ = ["Training", "evaluate", "fit", "row_of"]
+__all__ = ["Training", "adam", "evaluate", "fit", "row_of"]
 
 _EVALUATED = 500  # sequences at once where no gradient is taken
 
@@ -65,7 +65,7 @@ class Training(pl.LightningModule):
         self._since = 0.0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.network.parameters(), lr=self._config.lr)
+        return adam(self._config, self.network)
 
     def train_dataloader(self) -> "_Batches":
         return _Batches(self)
@@ -131,6 +131,11 @@ class Training(pl.LightningModule):
     def batch_count(self) -> int:
         """How many batches there are in an epoch."""
         return math.ceil(len(self._data.train.inputs) / self._config.batch_size)
+
+
+def adam(config: Config, network: Network) -> torch.optim.Adam:
+    """The optimiser of a run."""
+    return torch.optim.Adam(network.parameters(), lr=config.lr)
 
 
 class _Batches:

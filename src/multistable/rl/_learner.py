@@ -60,7 +60,7 @@ class Learner:
         self._env, self._exploration, self._settings, self._hardening = env, exploration, settings, hardening
         self._target = TargetNetwork(network, settings.discount)
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self._optimizer = torch.optim.Adam(parameters, lr=settings.lr, fused=True)
+        self.optimizer = torch.optim.Adam(parameters, lr=settings.lr, fused=True)
 
     def learn(self, episodes: Iterable[int], rng_of: Callable[[int], np.random.Generator]) -> Iterator[Period]:
         """Play episodes, learn after each, and pause where an evaluation is due and after the last.
@@ -97,7 +97,7 @@ class Learner:
         return Played(float(episode.rewards.sum()), len(episode), loss)
 
     def _update(self, transitions: Sequence[Transition]) -> float:
-        loss = update(self.network, self._optimizer, transitions, self._target.targets(transitions))
+        loss = update(self.network, self.optimizer, transitions, self._target.targets(transitions))
         if self._hardening is not None:
             self._hardening.step()
         return loss
@@ -107,14 +107,14 @@ class Learner:
         return {
             **({} if self._hardening is None else {"hardening": self._hardening.state_dict()}),
             "network": self.network.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "buffer": self.buffer.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned; raise where it does not fit."""
         self.network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.buffer.load_state_dict(state["buffer"])
         if self._hardening is not None:
             self._hardening.load_state_dict(state["hardening"])

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, fields
 
-from multistable._utils.checks import check_int, check_positive, check_probability
+from multistable._utils.checks import check_int, check_probability, check_rate
 
 __all__ = ["DRQNSettings"]
 
-_CHECKS = {"discount": check_probability, "epsilon": check_probability, "lr": check_positive}
+_CHECKS = {"discount": check_probability, "epsilon": check_probability, "lr": check_rate}
 
 
 @dataclass(frozen=True, kw_only=True)

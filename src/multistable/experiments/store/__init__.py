@@ -1,6 +1,7 @@
 """The folder of a run: files that are whole at any moment, and what is read back from them, checked."""
 
-from multistable.experiments.store._finished import finished, read_metrics, read_summary
+from multistable.experiments.store._accepted import check_finite, check_optimizer, check_rows
+from multistable.experiments.store._finished import finished, read_metrics, read_summary, restore_metrics
 from multistable.experiments.store.folder import (
     CHECKPOINT,
     CONFIG,
@@ -9,14 +10,17 @@ from multistable.experiments.store.folder import (
     START,
     SUMMARY,
     WARMUP,
-    check_finite,
+    DamagedError,
     claim,
+    is_run,
     read_checkpoint,
     read_json,
     read_settings,
     remove_leftovers,
     replacing,
+    write_checkpoint,
     write_csv,
+    write_error,
     write_json,
 )
 
@@ -28,9 +32,13 @@ __all__ = [
     "START",
     "SUMMARY",
     "WARMUP",
+    "DamagedError",
     "check_finite",
+    "check_optimizer",
+    "check_rows",
     "claim",
     "finished",
+    "is_run",
     "read_checkpoint",
     "read_json",
     "read_metrics",
@@ -38,6 +46,9 @@ __all__ = [
     "read_summary",
     "remove_leftovers",
     "replacing",
+    "restore_metrics",
+    "write_checkpoint",
     "write_csv",
+    "write_error",
     "write_json",
 ]

@@ -2,23 +2,51 @@
 
 import csv
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.store.folder import SUMMARY, claim, read_json
+from multistable.experiments.store._accepted import check_rows
+from multistable.experiments.store.folder import (
+    CHECKPOINT,
+    METRICS,
+    SUMMARY,
+    DamagedError,
+    claim,
+    read_checkpoint,
+    read_json,
+    write_csv,
+)
 
-__all__ = ["finished", "read_metrics", "read_summary"]
+__all__ = ["finished", "read_metrics", "read_summary", "restore_metrics"]
 
 
 def finished(config: Config, runs: Path) -> dict[str, Any] | None:
-    """The summary of the run if it has come to its end; raises if the folder is another experiment's, or damaged."""
+    """The summary of the run if it has come to its end; raises if the folder is another experiment's, or damaged.
+
+    Metrics that are lost are written again.
+    """
     folder = runs / config.name
     if not (folder / SUMMARY).exists():
         return None
     claim(folder, config)
-    return read_summary(folder / SUMMARY, config)
+    summary = read_summary(folder / SUMMARY, config)
+    restore_metrics(folder, config)
+    return summary
+
+
+def restore_metrics(folder: Path, config: Config) -> None:
+    """Write a finished run's metrics again if they are lost, from its checkpoint if that is there.
+
+    Raises:
+        OSError: they can't be written.
+        ValueError: the checkpoint is damaged, or another experiment's.
+    """
+    if not (folder / METRICS).exists() and (folder / CHECKPOINT).exists():
+        held = read_checkpoint(folder / CHECKPOINT, config, lambda found: check_rows(found["run"]))
+        write_csv(folder / METRICS, held["run"]["rows"])
 
 
 def read_summary(path: Path, config: Config) -> dict[str, Any]:
@@ -33,9 +61,9 @@ def read_summary(path: Path, config: Config) -> dict[str, Any]:
         if key == "first_optimal" and not config.of_task.by_reward:
             continue
         if key not in summary:
-            raise ValueError(f"{path} lacks {key}")
+            raise DamagedError(f"{path} lacks {key}")
         if not fits(summary[key]):
-            raise ValueError(f"{path} is damaged: {key} is {str(summary[key])[:40]!r}")
+            raise DamagedError(f"{path} is damaged: {key} is {str(summary[key])[:40]!r}")
     return summary
 
 
@@ -49,13 +77,15 @@ def read_metrics(path: Path) -> list[dict[str, float | None]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [_row(row) for row in csv.DictReader(file, strict=True)]
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is lost") from error
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        raise DamagedError(f"{path} is damaged: {error}") from error
     if not rows:
-        raise ValueError(f"{path} holds no row")
+        raise DamagedError(f"{path} holds no row")
     for column in ("epoch", "validation_metric", "vaa", "residual"):
         if column not in rows[0]:
-            raise ValueError(f"{path} lacks {column}")
+            raise DamagedError(f"{path} lacks {column}")
     return rows
 
 
@@ -70,15 +100,27 @@ def _row(row: dict[Any, Any]) -> dict[str, float | None]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _are_numbers(value: object) -> bool:
     return isinstance(value, dict) and bool(value) and all(map(_is_number, value.values()))
 
 
+def _are_in_a_list(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_number, value))
+
+
 def _is_trace(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), list) and value[key] for key in _OF_A_TRACE)
+    return (
+        isinstance(value, dict)
+        and all(_are_in_a_list(value.get(key)) for key in _OF_A_TRACE)
+        and len({len(value[key]) for key in _OF_A_TRACE}) == 1
+    )
+
+
+def _have(value: object, keys: Sequence[str]) -> bool:
+    return _are_numbers(value) and isinstance(value, dict) and value.keys() >= set(keys)
 
 
 _OF_A_TRACE = ("horizons", "vaa")
@@ -89,14 +131,16 @@ _FITTING: dict[str, Callable[[Any], bool]] = {
     "higher_is_better": lambda value: isinstance(value, bool),
     "chance": _is_number,
     "test_metric": _is_number,
-    "evaluation": lambda value: isinstance(value, list) and bool(value) and all(map(_are_numbers, value)),
+    "evaluation": lambda value: (
+        isinstance(value, list) and bool(value) and all(_have(one, ("length", "metric", "chance")) for one in value)
+    ),
     "vaa": _is_number,
     "residual": _is_number,
     "certified": _is_number,
     "traces": lambda value: isinstance(value, dict) and all(_is_trace(value.get(moment)) for moment in _MOMENTS),
     "warmup": lambda value: value is None or isinstance(value, dict),
     "attractors": lambda value: isinstance(value, dict) and _are_numbers(value.get("shares")),
-    "seconds": _are_numbers,
+    "seconds": lambda value: _have(value, ("warmup", "training", "evaluation")),
     "versions": lambda value: isinstance(value, dict),
     "first_optimal": lambda value: value is None or _is_number(value),
 }

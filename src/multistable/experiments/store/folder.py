@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import math
 import os
 import time
+import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,17 @@ __all__ = [
     "START",
     "SUMMARY",
     "WARMUP",
-    "check_finite",
+    "DamagedError",
     "claim",
+    "is_run",
     "read_checkpoint",
     "read_json",
     "read_settings",
     "remove_leftovers",
     "replacing",
+    "write_checkpoint",
     "write_csv",
+    "write_error",
     "write_json",
 ]
 
@@ -41,11 +46,17 @@ WARMUP = "warmup.json"
 CHECKPOINT = "checkpoint.ckpt"
 METRICS = "metrics.csv"
 SUMMARY = "summary.json"
-ERROR = "error.txt"  # why a run of a sweep failed
+ERROR = "error.txt"  # why a run failed
+
+
+class DamagedError(ValueError):
+    """What a run wrote can't be read, or is none that a run writes."""
 
 
 def claim(folder: Path, config: Config) -> None:
     """Make the folder the run's own, with its `config.yaml`.
+
+    Other settings take the place of those of a run that failed in its first epoch or before.
 
     Raises:
         OSError: it can't be made or written to.
@@ -53,15 +64,43 @@ def claim(folder: Path, config: Config) -> None:
     """
     path = folder / CONFIG
     if path.exists():
-        _compare(folder, read_settings(path), config)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(one.suffix != ".tmp" for one in folder.iterdir()):
-        raise ValueError(f"{folder} is not empty, and holds no run: there is no {CONFIG} in it")
+        there = read_settings(path)
+        if there == config or not _has_failed_at_once(folder):
+            _compare(folder, there, config, "choose another folder with --runs, or delete this one")
+            return
+        for name in (START, WARMUP, METRICS, ERROR):  # settings last, below: without them the folder is no run's
+            (folder / name).unlink(missing_ok=True)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(one.suffix != ".tmp" for one in folder.iterdir()):
+            raise ValueError(f"{folder} is not empty, and holds no run: there is no {CONFIG} in it")
     import yaml
 
     with replacing(path) as temporary:
         temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+
+
+def write_error(folder: Path) -> None:
+    """Write down why the run has failed, where that can be written: the exception that is being handled."""
+    with suppress(OSError), replacing(folder / ERROR) as temporary:
+        temporary.write_text(traceback.format_exc(), encoding="utf-8")
+
+
+def _has_failed_at_once(folder: Path) -> bool:
+    return (folder / ERROR).exists() and not ((folder / CHECKPOINT).exists() or (folder / SUMMARY).exists())
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, whatever state it is in."""
+    if not (folder / CONFIG).exists():
+        return False
+    if any((folder / name).exists() for name in (START, CHECKPOINT, SUMMARY)):
+        return True
+    try:
+        read_settings(folder / CONFIG)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def read_settings(path: Path) -> Config:
@@ -74,7 +113,7 @@ def read_settings(path: Path) -> Config:
     try:
         return Config.from_dict(read_yaml(path))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged, or no run's: {error}") from error
+        raise DamagedError(f"{path} is damaged, or no run's: {error}") from error
 
 
 @contextmanager
@@ -84,6 +123,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:  # such as that of a full disk
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -113,16 +156,32 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: it is no JSON, or holds no mapping.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON that can be read: {error}") from error
+        text = path.read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except (RecursionError, ValueError) as error:
+        raise DamagedError(f"{path} is no JSON that can be read: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{path} must hold a mapping, got {type(value).__name__}")
+        raise DamagedError(f"{path} must hold a mapping, got {type(value).__name__}")
     return value
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"it holds {constant}")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        _refuse(text)
+    return value
+
+
+def write_checkpoint(path: Path, value: Mapping[str, Any]) -> None:
+    """Write tensors and plain values, as `read_checkpoint` takes them."""
+    written = io.BytesIO()  # first, as torch does not tell a full disk from any other failure
+    torch.save(value, written)
+    with replacing(path) as temporary:
+        temporary.write_bytes(written.getbuffer())
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -153,17 +212,10 @@ def read_checkpoint(path: Path, config: Config, accept: Callable[[dict[str, Any]
             raise ValueError(f"{damaged} in it has changed")
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         written_under = Config.from_dict(checkpoint["run"]["config"])
-    _compare(path, written_under, config)
+    _compare(path, written_under, config, "delete it to start from what comes before it")
     with _refusing(path):
         accept(checkpoint)
     return checkpoint
-
-
-def check_finite(weights: Mapping[str, torch.Tensor]) -> None:
-    """Raise if there is a NaN or an infinity among the weights."""
-    for name, values in weights.items():
-        if not values.isfinite().all():
-            raise ValueError(f"{name} holds NaN or infinity")
 
 
 @contextmanager
@@ -173,13 +225,13 @@ def _refusing(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         first, *_ = str(error).splitlines() or [type(error).__name__]
-        raise ValueError(
+        raise DamagedError(
             f"{path} is damaged, or no checkpoint of this run: {first}. Delete it to start from what comes before it"
         ) from error
 
 
-def _compare(place: Path, there: Config, here: Config) -> None:
-    """Raise unless two configurations are the same."""
+def _compare(place: Path, there: Config, here: Config, way_out: str) -> None:
+    """Raise unless two configurations are the same; the message ends with what to do."""
     other = there.to_dict()
     differences = [
         f"{key} is {other.get(key)!r} there, and {value!r} here"
@@ -187,7 +239,7 @@ def _compare(place: Path, there: Config, here: Config) -> None:
         if other.get(key) != value
     ]
     if there != here:
-        raise ValueError(f"{place} holds another experiment: {'; '.join(differences)}")
+        raise ValueError(f"{place} holds another experiment: {'; '.join(differences)}. To go on, {way_out}")
 
 
 def _temporary(path: Path) -> Path:
