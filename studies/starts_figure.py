@@ -33,9 +33,9 @@ def draw(axes: Axes, cell: str, rows: Sequence[Row], best: dict[str, float], tas
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
     for y, (of_row, of_texts) in enumerate(zip(shares, texts, strict=True)):
         for x, (share, text) in enumerate(zip(of_row, of_texts, strict=True)):
-            axes.text(x, y, text, ha="center", va="center", fontsize=8, color="black" if share < 0.65 else "white")
-    axes.set_xticks(range(len(tasks)), [TITLES[task] for task in tasks], rotation=35, ha="right", fontsize=8)
-    axes.set_yticks(range(len(starts)), starts, fontsize=8)
+            axes.text(x, y, text, ha="center", va="center", fontsize=9, color="black" if share < 0.65 else "white")
+    axes.set_xticks(range(len(tasks)), [TITLES[task] for task in tasks], rotation=35, ha="right", fontsize=9)
+    axes.set_yticks(range(len(starts)), starts, fontsize=9)
     axes.axvline(2.5, color="white", linewidth=4)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -54,13 +54,13 @@ def figure() -> Figure:
     best = {
         task: max(better(row) for of_cell in rows.values() for row in of_cell if row["task"] == task) for task in tasks
     }
-    drawn = Figure(figsize=(11, 5.2), layout="constrained")
-    for axes, (cell, of_cell) in zip(drawn.subplots(1, len(COMMON)), rows.items(), strict=True):
+    drawn = Figure(figsize=(8, 9.5), layout="constrained")
+    for axes, (cell, of_cell) in zip(drawn.subplots(len(COMMON), 1), rows.items(), strict=True):
         draw(axes, cell, of_cell, best, tasks)
     drawn.suptitle(
-        "What is learned in 20 seconds, the start's own time among them: mean squared error of copy and denoising, "
-        "else % right; the darker, the better",
-        fontsize=10,
+        "What is learned in 20 seconds, the start's own time among them:\n"
+        "mean squared error of copy and denoising, % right of the others; the darker, the better",
+        fontsize=11,
         x=0.01,
         ha="left",
     )

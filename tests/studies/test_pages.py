@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def modules() -> Iterator[SimpleNamespace]:
-    with scripts("tables_findings", "comparisons", "runs") as found:
+    with scripts("tables_findings", "tables_starts", "comparisons", "runs") as found:
         yield found
 
 
@@ -176,6 +176,15 @@ def test_which_start(modules: SimpleNamespace) -> None:
     assert says(f"100 steps leaves {again} of {len(warm)} at chance or near it.", page)
     assert says(f"all {len(both)} learn, to a lower error than after chrono alone.", page)
     assert max(both) < 0.1 and median(both) < median(chrono)
+    places = modules.tables_starts.mean_places(modules.tables_starts.learned("LSTM"))
+    assert says("Both in a double layer come first in the mean over all tasks.", page)
+    assert min(places, key=places.__getitem__) == "chrono_, warmup, doubled"
+    digits: dict[str, list[float]] = {}
+    for row in modules.tables_starts.learned("LSTM"):
+        if row["task"] == "rows":
+            digits.setdefault(row["start"], []).append(row["test"][-1])
+    assert says("an LSTM learns digits as well from it as from chrono gates.", page)
+    assert abs(median(digits["linear autoencoder"]) - median(digits["chrono_"])) < 0.1
 
 
 def test_who_leads() -> None:
