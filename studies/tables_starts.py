@@ -122,11 +122,11 @@ def correlations() -> str:
     """Spearman's, between VAA before training and what is learned."""
     body = []
     for task in TASKS:
-        found = [[row for row in learned(cell) if row["task"] == task] for cell in CELLS]
+        found = [[row for row in learned(cell) if row["task"] == task] for cell in COMMON]
         cells = [_correlated(rows) for rows in found]
         if any(cells):
             body.append([TITLES[task], *cells])
-    return grid(["", *CELLS], body)
+    return grid(["", *COMMON], body)
 
 
 def _correlated(rows: Sequence[Row]) -> str:

@@ -161,6 +161,7 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "file").write_text("")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "new.ckpt").symlink_to(tmp_path / "page.html")
     run_folder = runs / configs()[0].name
     (tmp_path / "metrics.html").symlink_to(run_folder / "metrics.csv")
@@ -174,6 +175,7 @@ def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytes
         tmp_path / "file" / "report.html": "must be in a folder that is there",
         tmp_path / "fifo": "must be a new file or an ordinary one to replace",
         tmp_path / "link": "must be a new file or an ordinary one to replace",
+        tmp_path / "loop": "must not be a link that leads to itself",
         tmp_path: "must be a new file or an ordinary one to replace",
         tmp_path / "old.ckpt": "must not be a checkpoint",
         tmp_path / "new.ckpt": "must not be a checkpoint",

@@ -67,6 +67,26 @@ def test_a_summary_that_no_run_writes(key: str, value: Any, tmp_path: Path, caps
     assert f"summary.json is damaged: {key} is " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("key", "value"), [("vaa", 77), ("certified", -3)])
+def test_shares_beyond_all(key: str, value: int, tmp_path: Path) -> None:
+    summary = run(tiny(), tmp_path)
+    (tmp_path / tiny().name / "summary.json").write_text(json.dumps({**summary, key: value}))
+    assert f"summary.json is damaged: {key} is " in collect(tmp_path).damaged[tmp_path / tiny().name]
+
+
+def test_a_summary_of_another_run_and_one_without_settings(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run(tiny(seed=seed), tmp_path)
+    first, second = (tmp_path / tiny(seed=seed).name for seed in (0, 1))
+    shutil.copy(second / "summary.json", first / "summary.json")
+    (second / "config.yaml").unlink()
+    results = collect(tmp_path)
+    assert results.runs == [] and results.damaged == {
+        first: f"{first / 'summary.json'} is another run's, {tiny(seed=1).name}",
+        second: f"{second / 'config.yaml'} is lost",
+    }
+
+
 def test_a_run_that_is_there_twice(tmp_path: Path) -> None:
     run(tiny(), tmp_path / "runs")
     shutil.copytree(tmp_path / "runs", tmp_path / "runs" / "copy")

@@ -170,11 +170,13 @@ def test_which_start(modules: SimpleNamespace) -> None:
         kinds.setdefault((row["start"], row["readout_first"]), []).append(row["after"]["2000"]["test"])
     chrono, both, warm = kinds["chrono_", False], kinds["chrono_, warmup", False], kinds["warmup", False]
     lost = [error for error in warm if error > 0.5]
-    assert says(f"in {len(lost)} of {len(warm)} seeds that is what happens", page)
-    assert max(error for error in warm if error not in lost) < median(chrono)
+    assert says(f"and {len(lost)} of {len(warm)} seeds end near chance or there", page)
+    assert median(error for error in warm if error not in lost) < median(chrono)
     again = sum(error > 0.5 for error in kinds["warmup", True])
-    assert says(f"100 steps leaves {again} of {len(warm)} at chance or near it.", page)
-    assert says(f"all {len(both)} learn, to a lower error than after chrono alone.", page)
+    assert says(f"leaves {again} of {len(warm)} with an error above 0.5.", page)
+    lower = sum(one < other for one, other in zip(both, chrono, strict=True))
+    assert says(f"all {len(both)} learn, to a lower median error than after chrono alone, though seed by seed", page)
+    assert says(f"it is lower in {lower} of {len(both)}.", page)
     assert max(both) < 0.1 and median(both) < median(chrono)
     places = modules.tables_starts.mean_places(modules.tables_starts.learned("LSTM"))
     assert says("Both in a double layer come first in the mean over all tasks.", page)

@@ -65,8 +65,9 @@ def conclude(
     status, message = _status(before, after, history, target, apart, max_prefix)
     if saturated.share >= _SATURATED:
         message += (
-            f"; tanh(c) is flat in {saturated.share:.0%} of the cells of {saturated.layer!r}, which training may lose "
-            "again: multistable.init.chrono_ before the warmup makes an LSTM sturdier"
+            f"; {saturated.share:.0%} of the cell states c of {saturated.layer!r} are so large that tanh(c) is flat, and "
+            "training may lose what they hold: multistable.init.chrono_ before the warmup, with a t_max as long as the "
+            "memory, makes an LSTM sturdier"
         )
     return status, message
 
@@ -119,7 +120,8 @@ def _status(
     if lowest >= _REACHED * target:
         return "below target", (
             f"{change}, below the target of {target}, while VAA* averaged {lowest:.2f} or more in every layer over the "
-            f"last {len(last)}: the states are kept apart as long as the steps look, and merge later"
+            f"last {len(last)}: the states are kept apart as long as the steps look, and merge later; that may do for "
+            "sequences no longer than that, and a larger horizon looks further"
         )
     return "below target", (
         f"{change}; VAA* averaged {lowest:.2f} in {history.layers[means.index(lowest)]!r} over the last {len(last)}, "

@@ -29,7 +29,7 @@ class Plan:
 
     Attributes:
         configs: their settings.
-        left_out: combinations of cell and variant that have no meaning, such as `"chrono brc"`.
+        left_out: combinations of cell and variant that have no meaning, such as `"bistable brc"`.
     """
 
     configs: list[Config]

@@ -48,7 +48,10 @@ def write_report(runs: Path, out: Path) -> Results:
 
 def _checked(out: Path) -> Path:
     """Where `out` leads to; raise unless a page may take the place of what is there."""
-    place = out.resolve()
+    try:
+        place = out.resolve()
+    except RuntimeError as error:  # before Python 3.13
+        raise OSError(f"out (-o) must not be a link that leads to itself, got {out}") from error
     if place.exists() and not place.is_file():
         raise ValueError(f"out (-o) must be a new file or an ordinary one to replace, got {out}")
     if ".ckpt" in (out.suffix, place.suffix):

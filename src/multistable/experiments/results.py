@@ -118,7 +118,8 @@ def collect(runs: Path) -> Results:
     if not folders:
         raise ValueError(f"{runs} holds no run: there is no {CONFIG} anywhere in it")
     finished = [folder for folder in folders if (folder / SUMMARY).exists()]
-    found, damaged = [], {}
+    found = []
+    damaged = {folder: f"{folder / CONFIG} is lost" for folder in _without_settings(runs)}
     for folder in finished:
         try:
             found.append(_read(folder))
@@ -143,6 +144,12 @@ def sections(runs: Sequence[Run]) -> list[Section]:
 def spread(values: Sequence[float]) -> Spread:
     """Mean, standard deviation, least and largest of one value or more."""
     return Spread(fmean(values), stdev(values) if len(values) > 1 else 0.0, min(values), max(values))
+
+
+def _without_settings(runs: Path) -> list[Path]:
+    """The folders of finished runs whose settings are gone."""
+    found = sorted(path.parent for path in runs.rglob(SUMMARY))
+    return [folder for folder in found if (folder / METRICS).exists() and not (folder / CONFIG).exists()]
 
 
 def _read(folder: Path) -> Run:

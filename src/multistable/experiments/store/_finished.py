@@ -64,6 +64,8 @@ def read_summary(path: Path, config: Config) -> dict[str, Any]:
             raise DamagedError(f"{path} lacks {key}")
         if not fits(summary[key]):
             raise DamagedError(f"{path} is damaged: {key} is {str(summary[key])[:40]!r}")
+    if (name := summary.get("name", config.name)) != config.name:
+        raise DamagedError(f"{path} is another run's, {str(name)[:200]}")
     return summary
 
 
@@ -103,6 +105,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
 def _are_numbers(value: object) -> bool:
     return isinstance(value, dict) and bool(value) and all(map(_is_number, value.values()))
 
@@ -134,9 +140,9 @@ _FITTING: dict[str, Callable[[Any], bool]] = {
     "evaluation": lambda value: (
         isinstance(value, list) and bool(value) and all(_have(one, ("length", "metric", "chance")) for one in value)
     ),
-    "vaa": _is_number,
+    "vaa": _is_share,
     "residual": _is_number,
-    "certified": _is_number,
+    "certified": _is_share,
     "traces": lambda value: isinstance(value, dict) and all(_is_trace(value.get(moment)) for moment in _MOMENTS),
     "warmup": lambda value: value is None or isinstance(value, dict),
     "attractors": lambda value: isinstance(value, dict) and _are_numbers(value.get("shares")),
