@@ -255,7 +255,7 @@ def concluded(lower: float, upper: float, gradients: int, apart: float = 1.0, **
     ((0.95, 0.97), 30, {"vaa": 1.0, "at_rest": 0.09}, "slow", "but only 9% of the states are at rest: they still move"),
     ((0.95, 0.97), 30, {"vaa": 1.0, "at_rest": 0.0}, "slow", r"but none of .*single attractor yet \(multistable.attr"),
     ((0.95, 0.97), 30, {"vaa": 1.0, "at_rest": 0.0, "growing": True}, "diverged", "states grow faster and faster"),
-    ((0.95, 0.97), 30, {"vaa": 0.5}, "below target", r"below .*, while VAA\* averaged 0\.95 .*merge later; that .* further$"),
+    ((0.95, 0.97), 30, {"vaa": 0.5}, "below target", r"below .*, while VAA\* averaged 0\.95 .*merge later; .*further$"),
     ((0.95, 0.40), 30, {"vaa": 1.0}, "below target", r"VAA\* averaged 0\.40 in 'l1' over the last 10"),
     ((0.95, 0.40), 21, {"vaa": 1.0}, "below target", "more steps may help"),
     ((0.05, 0.05), 20, {"vaa": 0.1}, "collapsed", "the last 10 had no gradient"),
