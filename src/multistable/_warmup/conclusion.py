@@ -66,8 +66,8 @@ def conclude(
     if saturated.share >= _SATURATED:
         message += (
             f"; {saturated.share:.0%} of the cell states c of {saturated.layer!r} are so large that tanh(c) is flat, "
-            "and training may lose what they hold: multistable.init.chrono_ before the warmup, with a t_max as long as the "
-            "memory, makes an LSTM sturdier"
+            "and training may lose what they hold: multistable.init.chrono_ before the warmup, with a t_max as long as "
+            "the memory, makes an LSTM sturdier"
         )
     return status, message
 
