@@ -16,7 +16,6 @@ from rows import Row, complete
 from multistable.experiments._sweep import read_sweep
 from multistable.experiments.config import Config
 from multistable.experiments.read import read_config
-from multistable.experiments.shipped import locate
 
 KILLS = {
     "run small/copy-first-input warmup=true samples=2_000 epochs=6": 20,
@@ -30,8 +29,8 @@ def configs_of(words: Sequence[str]) -> list[Config]:
     """The runs that a command asks for."""
     command, name, *settings = words
     if command == "sweep":
-        return read_sweep(locate(Path(name), sweep=True), settings).configs
-    return [read_config(locate(Path(name)), settings)]
+        return read_sweep(name, settings).configs
+    return [read_config(name, settings)]
 
 
 def lives_on(words: Sequence[str], runs: Path, seconds: float) -> bool:

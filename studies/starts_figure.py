@@ -9,7 +9,7 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rows import ROOT, Row
-from starts_learning import COMMON, DRAWN, TASKS
+from starts_learning import COMMON, DRAWN, OURS, TASKS
 from tables_starts import TITLES, better, ended, learned, mean_places
 
 CHANCE = {"copy": -1.0, "denoising": -1.0, "rows": 0.1, "OSULeaf": 1 / 6, "BasicMotions": 1 / 4}
@@ -36,7 +36,7 @@ def draw(axes: Axes, cell: str, rows: Sequence[Row], best: dict[str, float], tas
             axes.text(x, y, text, ha="center", va="center", fontsize=9, color="black" if share < 0.65 else "white")
     axes.set_xticks(range(len(tasks)), [TITLES[task] for task in tasks], rotation=35, ha="right", fontsize=9)
     axes.set_yticks(range(len(starts)), starts, fontsize=9)
-    axes.axvline(2.5, color="white", linewidth=4)
+    axes.axvline(len(OURS) - 0.5, color="white", linewidth=4)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(cell, loc="left", fontsize=11)

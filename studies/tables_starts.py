@@ -7,7 +7,7 @@ from statistics import mean, median
 from markdown_table import grid
 from rows import Row, findings
 from starts import CELLS, STARTS
-from starts_learning import COMMON, DRAWN, OURS, TASKS
+from starts_learning import COMMON, DRAWN, TASKS
 
 TITLES = {
     "copy": "copy",
@@ -210,7 +210,3 @@ def leads(row: Row) -> int:
         for lag in range(-FARTHEST, FARTHEST + 1)
     }
     return max(together, key=lambda lag: (together[lag], -abs(lag)))
-
-
-assert set(TITLES) == set(TASKS)
-assert set(COMMON) <= set(CELLS) and set(OURS) <= set(TASKS)

@@ -589,6 +589,29 @@ def test_hooks_that_change_a_state_are_no_part_of_the_map(cell: nn.Module, hook:
     assert measure(model, inputs(), horizon=2, generator=0).n == N
 
 
+def test_dropout_that_a_model_leaves_on_is_no_fault_of_hooks() -> None:
+    class Left(nn.Sequential):
+        def forward(self, inputs: Tensor) -> Any:
+            self[0].train()
+            return self[0](inputs)
+
+    gru = here(nn.GRU(I, H, 2, dropout=0.5))
+    gru.register_forward_hook(lambda module, args, output: None)
+    assert measure(Left(gru), inputs(), horizon=2, generator=0).n == N
+
+
+def test_nan_is_no_agreement() -> None:
+    class Broken(nn.GRU):
+        def forward(self, input: Any, hx: Any = None) -> Any:
+            outputs, h = super().forward(input, hx)
+            return outputs, h / 0 * 0
+
+    with pytest.raises(
+        ValueError, match="^Broken overrides forward of GRU and does something else: states differ by nan"
+    ):
+        measure(here(Broken(I, H)), inputs())
+
+
 def test_rounding_that_grows_over_a_long_sequence_is_no_disagreement() -> None:
     class Chaotic(nn.RNN):
         def forward(self, input: Any, hx: Any = None) -> Any:

@@ -93,8 +93,8 @@ def distance(stack: Stack, found: Tensor, call: Sequences) -> float | None:
 
 def near(found: Tensor, expected: Tensor, allowed: float = 0.0) -> bool:
     """Whether two states differ by rounding alone, and by what is allowed."""
-    bound = _ROUNDINGS * _unit(expected) * (1 + expected.abs()) + allowed
-    return not bool(((found - expected).abs() > bound).any())
+    bound = _ROUNDINGS * _unit(expected)
+    return bool(torch.isclose(found, expected, rtol=bound, atol=bound + allowed, equal_nan=True).all())
 
 
 def _rounded(values: Tensor, generator: torch.Generator) -> Tensor:

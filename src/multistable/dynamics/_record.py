@@ -138,8 +138,11 @@ class _Recorder:
         self.asleep = False  # while it checks: the map may call the module
         self.latest: tuple[Sequences, Any, Any] | None = None
         self.signature = inspect.signature(stack.module.forward)
-        self.inputs_name, *others = self.signature.parameters or [""]
-        self.state_name = stack.adapter.state_name or next(iter(others), None)
+        takes = self.signature.parameters.values()
+        named = [one.name for one in takes if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+        self.passes_on = any(one.kind is one.VAR_POSITIONAL for one in takes)
+        self.inputs_name = named[0] if named else "input"
+        self.state_name = stack.adapter.state_name or (named[1] if len(named) > 1 else "")
         self.arguments = stack.adapter.arguments or self._by_name
         # A reverse direction's state belongs to the sequence's beginning: nothing goes on from it.
         self.can_go_on = not any(part.reverse for part in stack.parts)
@@ -190,12 +193,10 @@ class _Recorder:
             raise _Misread(error) from error
 
     def _by_name(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        bound = self.signature.bind(*args, **kwargs).arguments
-        named = {**kwargs, **{name: value for name, value in bound.items() if name not in ("args", "kwargs")}}
-        inputs = args[0] if args else named.get(self.inputs_name, named.get("input"))
-        state = named.get(self.state_name or "")
-        passed_on = any(one.kind is one.VAR_POSITIONAL for one in self.signature.parameters.values())
-        return inputs, args[1] if state is None and passed_on and len(args) > 1 else state
+        named = kwargs | self.signature.bind(*args, **kwargs).arguments
+        inputs = args[0] if args else named.get(self.inputs_name)
+        by_place = args[1] if self.passes_on and len(args) > 1 else None
+        return inputs, named.get(self.state_name, by_place)
 
     def _chain_before(self, given: _Tagged) -> list[Sequences] | None:
         """The chain that goes on from the state `given`, taken out of those that are open."""

@@ -1,12 +1,12 @@
 """What a checkpoint must hold for training to go on from it."""
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-__all__ = ["check_finite", "check_optimizer", "check_rows"]
+__all__ = ["check_finite", "check_optimizer", "check_rows", "is_number"]
 
 
 def check_rows(run: Mapping[str, Any]) -> None:
@@ -19,7 +19,7 @@ def check_rows(run: Mapping[str, Any]) -> None:
         if row.keys() != rows[0].keys():
             raise ValueError(f"the row of epoch {row['epoch']} has other columns than the first")
         for key, value in row.items():
-            if value is not None and not (_is_number(value) and math.isfinite(value)):
+            if value is not None and not is_number(value):
                 raise ValueError(f"{key} is {value} in a row")
 
 
@@ -56,5 +56,6 @@ def check_optimizer(state: Mapping[str, Any], new: torch.optim.Adam) -> None:
         check_finite({f"{name} of its optimiser": values for name, values in moments.items()})
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def is_number(value: object) -> bool:
+    """Whether this is a finite number, and no flag."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

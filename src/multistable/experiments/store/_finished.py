@@ -2,13 +2,12 @@
 
 import csv
 import math
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.store._accepted import check_rows
+from multistable.experiments.store._accepted import check_rows, is_number
 from multistable.experiments.store.folder import (
     CHECKPOINT,
     METRICS,
@@ -101,20 +100,16 @@ def _row(row: dict[Any, Any]) -> dict[str, float | None]:
     return values
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
 def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 1
+    return is_number(value) and 0 <= value <= 1
 
 
 def _are_numbers(value: object) -> bool:
-    return isinstance(value, dict) and bool(value) and all(map(_is_number, value.values()))
+    return isinstance(value, dict) and bool(value) and all(map(is_number, value.values()))
 
 
 def _are_in_a_list(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_number, value))
+    return isinstance(value, list) and bool(value) and all(map(is_number, value))
 
 
 def _is_trace(value: object) -> bool:
@@ -135,19 +130,19 @@ _MOMENTS = ("before", "start", "end")
 _FITTING: dict[str, Callable[[Any], bool]] = {
     "metric": lambda value: isinstance(value, str),
     "higher_is_better": lambda value: isinstance(value, bool),
-    "chance": _is_number,
-    "test_metric": _is_number,
+    "chance": is_number,
+    "test_metric": is_number,
     "evaluation": lambda value: (
         isinstance(value, list) and bool(value) and all(_have(one, ("length", "metric", "chance")) for one in value)
     ),
     "vaa": _is_share,
-    "residual": _is_number,
+    "residual": is_number,
     "certified": _is_share,
     "traces": lambda value: isinstance(value, dict) and all(_is_trace(value.get(moment)) for moment in _MOMENTS),
     "warmup": lambda value: value is None or isinstance(value, dict),
     "attractors": lambda value: isinstance(value, dict) and _are_numbers(value.get("shares")),
     "seconds": lambda value: _have(value, ("warmup", "training", "evaluation")),
     "versions": lambda value: isinstance(value, dict),
-    "first_optimal": lambda value: value is None or _is_number(value),
+    "first_optimal": lambda value: value is None or is_number(value),
 }
 """The keys of a summary, and whether a value is one that a run writes."""
