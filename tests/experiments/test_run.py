@@ -454,7 +454,7 @@ def test_rows_that_do_not_follow_each_other(interrupted: Path) -> None:
         (lambda held: held.pop("loops"), "it lacks loops"),
         (lambda held: held["run"].update(seconds=float("inf")), "seconds is inf"),
         (lambda held: held["run"]["rows"][1].update(vaa="1e999"), "vaa is 1e999 in a row"),
-        (lambda held: held["run"]["rows"][1].update(vaa=10**400), "int too large"),
+        (lambda held: held["run"]["rows"][1].update(vaa=10**400), r"vaa is 10{39} in a row"),
         (lambda held: held["run"]["rows"][2].pop("vaa"), "the row of epoch 2 has other columns than the first"),
         (lambda held: held["optimizer_states"].clear(), "it holds the state of 0 optimisers, and must of one"),
         (

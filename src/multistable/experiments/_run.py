@@ -1,24 +1,20 @@
 """`prepare` and `execute` a run: from its settings to a folder with all that was found."""
 
-import importlib.metadata
 import importlib.util
 import math
-import platform
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from multistable._attractors import attractors
-from multistable._measure import Multistability
 from multistable._warmup import warmup
+from multistable.experiments._summary import summary_of, trace_of
 from multistable.experiments.config import Config
 from multistable.experiments.data import seed_for
 from multistable.experiments.experiment import Experiment, Trained, measured
 from multistable.experiments.loggers import LOGGERS
-from multistable.experiments.memory import asking, check_memory
+from multistable.experiments.memory import asking, check_memory, of_config
 from multistable.experiments.store import (
     CHECKPOINT,
     CONFIG,
@@ -116,7 +112,7 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
         raise ValueError("device is cuda, and torch finds no GPU to use")
     team = Team.of_environment()
     team.check(config)
-    check_memory(config.memory())
+    check_memory(of_config(config))
     if not team.is_first:
         team.wait()
     prepared = Prepared(config, runs / config.name, _ready(config, runs / config.name), logger, progress, team)
@@ -207,8 +203,8 @@ def _start(prepared: Prepared) -> None:
     start = {
         "config": config.to_dict(),
         "warmup": result.to_dict() if result else None,
-        "before": _trace(before),
-        "start": _trace(measured(config, experiment.recurrent, experiment.to_measure) if result else before),
+        "before": trace_of(before),
+        "start": trace_of(measured(config, experiment.recurrent, experiment.to_measure) if result else before),
         "rows": [experiment.first_row()],
     }
     write_checkpoint(prepared.folder / START, {"state_dict": experiment.network.state_dict(), "run": start})
@@ -245,60 +241,8 @@ def _finish(prepared: Prepared, start: dict[str, Any], trained: Trained) -> None
     """Write what the run has found, its summary last."""
     folder = prepared.folder
     write_csv(folder / METRICS, trained.rows)
-    write_json(folder / SUMMARY, _summary(prepared, start, trained))
+    write_json(folder / SUMMARY, summary_of(prepared.config, prepared.experiment, start, trained))
     remove_leftovers(folder)
-
-
-def _summary(prepared: Prepared, start: dict[str, Any], trained: Trained) -> dict[str, Any]:
-    config, experiment = prepared.config, prepared.experiment
-    since = time.perf_counter()
-    tested = experiment.test(config)
-    evaluation = [{"length": config.horizon, "metric": tested.metric, "chance": experiment.chance(config)}]
-    for length in config.evaluation_lengths:
-        other = config.at(length)
-        evaluation.append(
-            {"length": length, "metric": experiment.test(other).metric, "chance": experiment.chance(other)}
-        )
-    last = measured(config, experiment.recurrent, experiment.to_measure)
-    found = attractors(
-        experiment.recurrent,
-        experiment.to_measure,
-        n=config.measure_n,
-        horizon=config.attractors_horizon,
-        generator=seed_for(config.seed, "measure"),
-        process_group="alone",
-    )
-    warmed = start["warmup"]
-    return {
-        "name": config.name,
-        "metric": experiment.metric,
-        "higher_is_better": experiment.higher_is_better,
-        "chance": experiment.chance(config),
-        "test_metric": tested.metric,
-        **{f"test_{name}": value for name, value in tested.others.items()},
-        **experiment.in_summary(trained.rows),
-        "evaluation": sorted(evaluation, key=lambda one: one["length"]),
-        "vaa": last.vaa,
-        "residual": last.residual,
-        "certified": found.certified,
-        "traces": {"before": start["before"], "start": start["start"], "end": _trace(last)},
-        "warmup": {key: warmed[key] for key in ("status", "message")} if warmed else None,
-        "attractors": {"count": found.count, "shares": found.shares},
-        "seconds": {
-            "warmup": warmed["seconds"] if warmed else 0.0,
-            "training": trained.seconds,
-            "evaluation": time.perf_counter() - since,
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in ("multistable", "torch", "lightning", "numpy")},
-        },
-    }
-
-
-def _trace(found: Multistability) -> dict[str, Any]:
-    trace: dict[str, Any] = found.to_dict()["trace"]
-    return {key: list(values) for key, values in trace.items()}
 
 
 def _check_packages(logger: str, progress: bool) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from multistable._utils.checks import check_fraction, check_int, check_not_negative, check_rate
 from multistable._utils.choices import check_choice, nearest
-from multistable.experiments.memory import of_network
 from multistable.tasks import TASKS, Task
 
 __all__ = ["CELLS", "INITS", "Config", "is_possible", "variant_keys"]
@@ -226,15 +225,6 @@ class Config:
         other = self.of_task.at(length)
         changes = {key: getattr(other, key) for key in _keys_of(type(other))}
         return replace(self, **changes, evaluation_lengths=())
-
-    def memory(self) -> dict[str, int]:
-        """The bytes that are needed at the least, by the keys that say so."""
-        key, longest = self.of_task.horizon_key, max(self.horizon, *self.evaluation_lengths, 1)
-        return {
-            "hidden and layers": of_network(self.hidden, self.layers),
-            f"samples and {key}": 4 * (self.samples or 1) * self.horizon,
-            f"test_samples, {key} and evaluation_lengths": 4 * (self.test_samples or 1) * longest,
-        }
 
     def to_dict(self) -> dict[str, Any]:
         """The keys that the task has, in types that YAML and JSON know; those of hardening where there is any."""

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["asking", "check_memory", "of_network"]
+from multistable.experiments.config import Config
+
+__all__ = ["asking", "check_memory", "of_config", "of_network"]
 
 _BYTES = 4  # of a float32
 # Weights, their gradients and the two averages that Adam keeps.
@@ -17,6 +19,16 @@ _REFUSED = ("can't allocate memory", "out of memory", "not enough memory", "size
 def of_network(hidden: int, layers: int) -> int:
     """The bytes that recurrent layers take in training, at the least."""
     return layers * hidden * hidden * _BYTES * _COPIES
+
+
+def of_config(config: Config) -> dict[str, int]:
+    """The bytes that a run takes at the least, by the keys that say so."""
+    key, longest = config.of_task.horizon_key, max(config.horizon, *config.evaluation_lengths, 1)
+    return {
+        "hidden and layers": of_network(config.hidden, config.layers),
+        f"samples and {key}": _BYTES * (config.samples or 1) * config.horizon,
+        f"test_samples, {key} and evaluation_lengths": _BYTES * (config.test_samples or 1) * longest,
+    }
 
 
 def check_memory(needs: Mapping[str, int]) -> None:

@@ -20,7 +20,7 @@ def check_rows(run: Mapping[str, Any]) -> None:
             raise ValueError(f"the row of epoch {row['epoch']} has other columns than the first")
         for key, value in row.items():
             if value is not None and not is_number(value):
-                raise ValueError(f"{key} is {value} in a row")
+                raise ValueError(f"{key} is {str(value)[:40]} in a row")
 
 
 def check_finite(weights: Mapping[str, torch.Tensor]) -> None:
