@@ -51,12 +51,12 @@ class Network(nn.Module):
         return answers
 
 
-def drawn(task: str, count: int, generator: torch.Generator) -> Batch:
+def drawn(task: str, count: int, generator: torch.Generator, length: int = LENGTH) -> Batch:
     """New sequences (T, B, I) and targets (B, asked, 1)."""
     if task == "copy":
-        inputs, targets = copy_first_input(LENGTH, count, generator=generator).tensors
+        inputs, targets = copy_first_input(length, count, generator=generator).tensors
         return inputs.transpose(0, 1), targets[:, None]
-    inputs, targets = denoising(LENGTH, count, forgetting=FORGETTING, generator=generator).tensors
+    inputs, targets = denoising(length, count, forgetting=FORGETTING, generator=generator).tensors
     return inputs.transpose(0, 1), targets
 
 
