@@ -120,10 +120,47 @@ def memory_that_lasts(found: dict[str, Any]) -> Figure:
     return drawn
 
 
+def t_maze_with_your_agent(found: dict[str, Any]) -> Figure:
+    """The share at the goal in training, and which way the agent would turn as it goes on in the corridor."""
+    drawn = Figure(figsize=(10, 3.6), layout="constrained")
+    training, walking = drawn.subplots(1, 2)
+    training.plot(found["shares"], color=RAISED)
+    training.axhline(0.5, color="#333333", linewidth=0.8, linestyle=":")
+    training.text(len(found["shares"]), 0.52, "one turn for both goals", ha="right", fontsize=8)
+    training.axvspan(len(found["shares"]) / 2, len(found["shares"]), color="#333333", alpha=0.08, linewidth=0)
+    training.text(len(found["shares"]) * 0.75, 0.04, "gates become hard", ha="center", fontsize=8)
+    training.set(xlabel="update", ylabel="share at the goal", ylim=(0, 1.05))
+    training.set_title("What is learned in 15 steps", loc="left", fontsize=11)
+    torch.manual_seed(0)
+    for name, colour, agent in (("new", PLAIN, found["Agent"]()), ("trained", RAISED, found["agent"])):
+        for goal, style in (("up", "-"), ("down", "--")):
+            steps, wish = preference(agent, goal == "up")
+            walking.plot(steps, wish, color=colour, linestyle=style, label=f"{name}, the goal is {goal}")
+    walking.axvline(15, color="#333333", linewidth=0.8, linestyle=":")
+    walking.set(xscale="log", xlabel="steps in the corridor", ylabel="log-odds of up against down")
+    walking.set_title("What it knows as it walks", loc="left", fontsize=11)
+    walking.legend(frameon=False, fontsize=8, loc="center right", bbox_to_anchor=(1, 0.7))
+    return drawn
+
+
+@torch.no_grad()
+def preference(agent: nn.Module, goal_is_up: bool, count: int = 1500) -> tuple[range, list[float]]:
+    """By how much an agent in the corridor would rather turn up than down, if its next step were at the junction."""
+    first, corridor, junction = torch.eye(4)[0 if goal_is_up else 1], torch.eye(4)[2], torch.eye(4)[3]
+    _, _, state = agent(first[None, None])
+    wish = []
+    for _ in range(count):
+        logits, _, _ = agent(junction[None, None], state)
+        wish.append((logits[0, 0, 1] - logits[0, 0, 3]).item())
+        _, _, state = agent(corridor[None, None], state)
+    return range(1, count + 1), wish
+
+
 FIGURES: dict[str, Callable[[dict[str, Any]], Figure]] = {
     "warm-up-your-model": warm_up_your_model,
     "why-does-it-forget": why_does_it_forget,
     "memory-that-lasts": memory_that_lasts,
+    "t-maze-with-your-agent": t_maze_with_your_agent,
 }
 
 if __name__ == "__main__":
