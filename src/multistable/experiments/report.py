@@ -6,6 +6,7 @@ from typing import Any
 
 from multistable.experiments import figures
 from multistable.experiments.drawing import Plot
+from multistable.experiments.places import is_there
 from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections, spread
 from multistable.experiments.store import CONFIG, is_run, replacing
 
@@ -52,7 +53,7 @@ def _checked(out: Path) -> Path:
         place = out.resolve()
     except RuntimeError as error:  # before Python 3.13
         raise OSError(f"out (-o) must not be a link that leads to itself, got {out}") from error
-    if place.exists() and not place.is_file():
+    if is_there("out (-o)", place) and not place.is_file():
         raise ValueError(f"out (-o) must be a new file or an ordinary one to replace, got {out}")
     if ".ckpt" in (out.suffix, place.suffix):
         raise ValueError(f"out (-o) must not be a checkpoint, got {out}")

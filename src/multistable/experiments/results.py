@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from multistable.experiments.config import Config
+from multistable.experiments.places import is_there
 from multistable.experiments.store import (
     CONFIG,
     METRICS,
@@ -112,7 +113,7 @@ def collect(runs: Path) -> Results:
         OSError: the folder is not there.
         ValueError: it holds no run, or the same run twice.
     """
-    if not runs.is_dir():
+    if not (is_there("runs", runs) and runs.is_dir()):
         raise NotADirectoryError(f"{runs} is no folder")
     folders = sorted(path.parent for path in runs.rglob(CONFIG))
     if not folders:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
+from multistable.experiments.places import check_folder
 from multistable.experiments.store._accepted import check_rows, is_number
 from multistable.experiments.store.folder import (
     CHECKPOINT,
@@ -27,6 +28,7 @@ def finished(config: Config, runs: Path) -> dict[str, Any] | None:
 
     Metrics that are lost are written again.
     """
+    check_folder("runs (--runs)", runs)
     folder = runs / config.name
     if not (folder / SUMMARY).exists():
         return None
