@@ -156,7 +156,7 @@ def _without_settings(runs: Path) -> list[Path]:
 def _read(folder: Path) -> Run:
     config = read_settings(folder / CONFIG)
     restore_metrics(folder, config)
-    return Run(config, read_summary(folder / SUMMARY, config), read_metrics(folder / METRICS), folder)
+    return Run(config, read_summary(folder / SUMMARY, config), read_metrics(folder / METRICS, config), folder)
 
 
 def _check_different(runs: Sequence[Run]) -> None:

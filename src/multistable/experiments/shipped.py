@@ -54,5 +54,5 @@ def locate(asked: Path, *, sweep: bool = False) -> Path:
 
 
 def mistaken(asked: Path, *, sweep: bool) -> str:
-    """The end of a message on a sweep that was taken for an experiment, or the reverse: what it is, and what runs it."""
+    """What a sweep is that was taken for an experiment, or the reverse, and how to run it; to end a message."""
     return f"a sweep: use multistable sweep {asked}" if sweep else f"one experiment: use multistable run {asked}"
