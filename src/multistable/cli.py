@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multistable._utils.version import __version__
+from multistable._utils.wording import counted
 
 if TYPE_CHECKING:
     from multistable.experiments.demo import DemoResult
@@ -186,6 +187,9 @@ def _run(options: argparse.Namespace) -> int:
             if summary is None:
                 prepared = prepare(config, options.runs, logger=options.logger, progress=options.progress)
         if summary is None:
+            there = len(prepared.experiment.to_measure)
+            if team.is_first and there < config.measure_n:
+                print(f"measure_n is {config.measure_n:,}, and validation has {there:,} sequences: all are measured")
             try:
                 summary = execute(prepared)
             except _FAILURES as error:
@@ -224,7 +228,9 @@ def _report(options: argparse.Namespace) -> int:
         from multistable.experiments.report import write_report
 
         results = write_report(options.runs, options.out)
-    print(f"Written: {options.out}, on {len(results.runs)} finished runs; {len(results.unfinished)} are not finished")
+    left = len(results.unfinished)
+    found = counted(len(results.runs), "finished run")
+    print(f"Written: {options.out}, on {found}; {left} {'is' if left == 1 else 'are'} not finished")
     for reason in results.damaged.values():
         print(f"multistable report: left out: {reason}", file=sys.stderr)
     return 1 if results.damaged else 0

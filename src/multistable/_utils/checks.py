@@ -6,7 +6,7 @@ import numbers
 import torch
 from torch import Tensor
 
-from multistable._utils.choices import given
+from multistable._utils.wording import given
 
 _LARGEST = 2**63 - 1  # that torch can count to
 _LARGEST_RATE = 1e37  # Adam divides it by 0.1 in its first step, which float32 has to hold

@@ -1,9 +1,11 @@
-"""Words to choose from, the one that was meant, and what was given instead."""
+"""Words to choose from, and the one that was meant."""
 
 import difflib
 from collections.abc import Sequence
 
-__all__ = ["check_choice", "given", "nearest"]
+from multistable._utils.wording import given
+
+__all__ = ["check_choice", "nearest"]
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
@@ -12,12 +14,6 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise TypeError(f"{name} must be a word, got {given(value)}")
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}")
-
-
-def given(value: object) -> str:
-    """What was given, for a message: its type, and of a number or a word what it is."""
-    shown = f" {value!r}" if isinstance(value, str) else f" {value}" if isinstance(value, int | float) else ""
-    return f"{type(value).__name__}{shown[:60]}"
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from multistable._utils.checks import check_fraction, check_int, check_not_negative, check_rate
-from multistable._utils.choices import check_choice, given, nearest
+from multistable._utils.choices import check_choice, nearest
+from multistable._utils.wording import given
 from multistable.tasks import TASKS, Task
 
 __all__ = ["CELLS", "INITS", "Config", "is_possible", "variant_keys"]
