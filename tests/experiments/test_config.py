@@ -132,7 +132,7 @@ def test_words_come_after_the_file(tmp_path: Path) -> None:
             {**DENOISING, "evaluation_lengths": [30, 2]},
             "evaluation_lengths holds 2: forgetting must be at least 5, got 2",
         ),
-        ({**COPY, "evaluation_lengths": 5}, "evaluation_lengths must be a list, got int 5$"),
+        ({**COPY, "evaluation_lengths": 5}, "evaluation_lengths must be a list, got 5$"),
         ({**COPY, "evaluation_lengths": ["far"]}, "evaluation_lengths holds 'far': length must be an int, got str"),
     ],
 )

@@ -188,7 +188,7 @@ def test_bad_folders(content: dict[str, str], message: str, tmp_path: Path, caps
 
 def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path / "nowhere"), "-o", str(tmp_path / "report.html")]) == 2
-    assert "nowhere is no folder" in capsys.readouterr().err
+    assert "runs must be a folder that is there, got " in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "fifo")

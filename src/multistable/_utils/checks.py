@@ -16,7 +16,7 @@ _RESOLUTIONS = 16  # by which rounding may set states apart that are one
 def check_int(name: str, value: int, at_least: int = 1) -> int:
     """`value` as an int; raise unless it is an integer of at least `at_least` that torch can count to."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        whole = isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST
+        whole = isinstance(value, float) and abs(value) <= _LARGEST and value % 1 == 0
         raise TypeError(f"{name} must be an int, got {given(value)}{f': {int(value)} would do' if whole else ''}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")

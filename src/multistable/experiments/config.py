@@ -7,7 +7,6 @@ from typing import Any
 
 from multistable._utils.checks import check_fraction, check_int, check_not_negative, check_rate
 from multistable._utils.choices import check_choice, nearest
-from multistable._utils.wording import given
 from multistable.tasks import TASKS, Task
 
 __all__ = ["CELLS", "INITS", "Config", "is_possible", "variant_keys"]
@@ -181,7 +180,7 @@ class Config:
 
     def _check_evaluation_lengths(self) -> None:
         if not isinstance(self.evaluation_lengths, tuple | list):
-            raise TypeError(f"evaluation_lengths must be a list, got {given(self.evaluation_lengths)}")
+            raise TypeError(f"evaluation_lengths must be a list, got {self.evaluation_lengths!r}")
         object.__setattr__(self, "evaluation_lengths", tuple(self.evaluation_lengths))
         for length in self.evaluation_lengths:
             try:

@@ -99,8 +99,10 @@ def page(results: Results, runs: Path) -> str:
 def _titles(found: Sequence[Section]) -> list[str]:
     """What each section is about: its task and setting, and what sets it apart from others of the same."""
     titles = [f"{one.config.of_task.title}, {one.config.setting.replace('-', ', ')}" for one in found]
-    alike = [[other for other, same in zip(found, titles, strict=True) if same == title] for title in titles]
-    return [", ".join([title, *_apart(*both)]) for title, *both in zip(titles, found, alike, strict=True)]
+    alike: dict[str, list[Section]] = {}
+    for title, section in zip(titles, found, strict=True):
+        alike.setdefault(title, []).append(section)
+    return [", ".join([title, *_apart(one, alike[title])]) for title, one in zip(titles, found, strict=True)]
 
 
 def _apart(section: Section, alike: Sequence[Section]) -> list[str]:

@@ -24,7 +24,7 @@ __all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections"
 # What a comparison is about, at the values that stand for all others.
 _COMPARED: dict[str, Any] = {"cell": "gru", "init": "default", "double": False, "warmup": False, "seed": 0}
 # What decides nothing in a run without warmup.
-_OF_WARMUP = {field.name: field.default for field in fields(Config) if field.name.startswith("warmup_")}
+_OF_WARMUP: dict[str, Any] = {field.name: field.default for field in fields(Config) if field.name.startswith("warmup_")}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def collect(runs: Path) -> Results:
         ValueError: it holds no run, or the same run twice.
     """
     if not (is_there("runs", runs) and runs.is_dir()):
-        raise NotADirectoryError(f"{runs} is no folder")
+        raise NotADirectoryError(f"runs must be a folder that is there, got {runs}")
     folders = sorted(path.parent for path in runs.rglob(CONFIG))
     if not folders:
         raise ValueError(f"{runs} holds no run: there is no {CONFIG} anywhere in it")
