@@ -63,7 +63,7 @@ def write_run(folder: Path, config: Config) -> None:
         "higher_is_better": False,
         "chance": 1.0,
         "test_metric": error,
-        "evaluation": [{"length": length, "metric": error * length / config.horizon} for length in lengths],
+        "evaluation": [{"length": length, "metric": error * (length / config.horizon)} for length in lengths],
         "vaa": float(vaa[-1]),
         "residual": 1e-3,
         "certified": float(vaa[0]),

@@ -336,8 +336,8 @@ def test_memory_is_bounded() -> None:
 
 @both
 @pytest.mark.parametrize(("tol", "error", "message"), [
-    ("1", TypeError, "tol must be a number, got str"),
-    (True, TypeError, "tol must be a number, got bool"),
+    ("1", TypeError, "tol must be a number, got str '1'"),
+    (True, TypeError, "tol must be a number, got bool True"),
     (torch.tensor(1.0), TypeError, "tol must be a number, got Tensor"),
     (0, ValueError, "tol must be finite and above 0, got 0"),
     (-1.0, ValueError, r"tol must be finite and above 0, got -1\.0"),

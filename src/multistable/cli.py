@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multistable._utils.version import __version__
+from multistable._utils.wording import counted
 
 if TYPE_CHECKING:
     from multistable.experiments.demo import DemoResult
@@ -72,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got ''")
+    return Path(text)
+
+
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = commands.add_parser(
         "demo",
@@ -91,7 +98,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     demo.add_argument("--batch-size", type=int, default=32, help="sequences in a batch")
     demo.add_argument("--lr", type=float, default=1e-3, help="learning rate in training")
     demo.add_argument("--seed", type=int, default=0, help="draws weights, sequences and the warmup")
-    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
+    demo.add_argument("--out", type=_path, default=Path("demo"), help="folder for the results")
     demo.set_defaults(function=_demo)
 
 
@@ -104,9 +111,9 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "Started by torchrun (torchrun --nproc-per-node 2 -m multistable run ...), it trains on several devices.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    run.add_argument("config", type=Path, help="a YAML file, or the name of an experiment, such as small/pixels")
+    run.add_argument("config", type=_path, help="a YAML file, or the name of an experiment, such as small/pixels")
     run.add_argument("overrides", nargs="*", metavar="key=value", help="settings that come after the file's")
-    run.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
+    run.add_argument("--runs", type=_path, default=Path("runs"), help="folder of all runs")
     run.add_argument("--logger", default="none", help="none, tensorboard or wandb, besides metrics.csv")
     run.add_argument("--progress", action="store_true", help="show progress bars")
     run.set_defaults(function=_run)
@@ -121,10 +128,10 @@ def _add_sweep(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     sweep.add_argument(
-        "grid", type=Path, help="a YAML file, or the name of one of the package, such as small/denoising"
+        "grid", type=_path, help="a YAML file, or the name of one of the package, such as small/denoising"
     )
     sweep.add_argument("overrides", nargs="*", metavar="key=value", help="settings for all runs")
-    sweep.add_argument("--runs", type=Path, default=Path("runs"), help="folder of all runs")
+    sweep.add_argument("--runs", type=_path, default=Path("runs"), help="folder of all runs")
     sweep.add_argument("--workers", type=int, help="runs at a time; 2, or as many as a cluster can")
     sweep.add_argument("--address", help="address of a Ray cluster; without it, workers are local")
     sweep.set_defaults(function=_sweep)
@@ -137,8 +144,8 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description="Write one page, in one file, on all finished runs below a folder.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    report.add_argument("runs", type=Path, help="folder of all runs")
-    report.add_argument("-o", "--out", type=Path, default=Path("report.html"), help="the page to write")
+    report.add_argument("runs", type=_path, help="folder of all runs")
+    report.add_argument("-o", "--out", type=_path, default=Path("report.html"), help="the page to write")
     report.set_defaults(function=_report)
 
 
@@ -148,9 +155,11 @@ def _demo(options: argparse.Namespace) -> int:
             if importlib.util.find_spec(package) is None:
                 raise ImportError(f"the demo needs {package}: pip install 'multistable[demo]'")
         from multistable.experiments.demo import DemoConfig, run_demo
+        from multistable.experiments.places import check_folder
 
         names = [field.name for field in dataclasses.fields(DemoConfig)]
         config = DemoConfig(**{name: getattr(options, name) for name in names})
+        check_folder("out (--out)", options.out)
         options.out.mkdir(parents=True, exist_ok=True)
     try:
         result = run_demo(config, progress=True)
@@ -178,6 +187,9 @@ def _run(options: argparse.Namespace) -> int:
             if summary is None:
                 prepared = prepare(config, options.runs, logger=options.logger, progress=options.progress)
         if summary is None:
+            there = len(prepared.experiment.to_measure)
+            if team.is_first and there < config.measure_n:
+                print(f"measure_n is {config.measure_n:,}, and validation has {there:,} sequences: all are measured")
             try:
                 summary = execute(prepared)
             except _FAILURES as error:
@@ -216,7 +228,9 @@ def _report(options: argparse.Namespace) -> int:
         from multistable.experiments.report import write_report
 
         results = write_report(options.runs, options.out)
-    print(f"Written: {options.out}, on {len(results.runs)} finished runs; {len(results.unfinished)} are not finished")
+    left = len(results.unfinished)
+    found = counted(len(results.runs), "finished run")
+    print(f"Written: {options.out}, on {found}; {left} {'is' if left == 1 else 'are'} not finished")
     for reason in results.damaged.values():
         print(f"multistable report: left out: {reason}", file=sys.stderr)
     return 1 if results.damaged else 0

@@ -118,7 +118,7 @@ def test_parameters_that_live_elsewhere() -> None:
     ({"input_size": 2}, TypeError, "input_size must be a function of the module, got int"),
     ({"state_size": 4}, TypeError, "state_size must be a function of the module, got int"),
     ({"output_size": 4}, TypeError, "output_size must be a function or None, got int"),
-    ({"state_size": lambda _: "4"}, TypeError, r"state_size of .*Borrower must be an int, got str"),
+    ({"state_size": lambda _: "4"}, TypeError, r"state_size of .*Borrower must be an int, got str '4'"),
     ({"output_size": lambda _: 0}, ValueError, r"output_size of .*Borrower must be at least 1, got 0"),
     ({"output_size": lambda _: 9}, ValueError, r"output_size of .*Borrower must be at most its state_size 4, got 9"),
 ])  # fmt: skip

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from multistable.experiments.drawing import Axis, band_path, line_path
+from multistable.experiments.drawing import Axis, Row, Whose, band_path, line_path
 
 UNIT = Axis("", 0, 1)
 
@@ -63,3 +63,9 @@ def test_short_curves_keep_every_point() -> None:
     ys = [(place * 7919 % 300) / 299 for place in range(300)]
     found = points(line_path(UNIT, UNIT, xs, ys))
     assert found == [(round(1000 * x), round(1000 * (1 - y))) for x, y in zip(xs, ys, strict=True)]
+
+
+def test_one_seed_has_no_range() -> None:
+    whose = Whose("gru", "plain", "GRU plain", "#000000")
+    assert Row(whose, 0.5, [0.5]).text == "0.5"
+    assert Row(whose, 0.5, [0.25, 0.75]).text == "mean 0.5, 0.25 to 0.75"

@@ -2,6 +2,7 @@ import html
 import json
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +13,9 @@ from experiments.shown import configs
 from experiments.tiny import tiny
 
 from multistable.cli import main
-from multistable.experiments import figures
+from multistable.experiments import figures, report
 from multistable.experiments._run import run
-from multistable.experiments.results import collect, sections
+from multistable.experiments.results import Results, collect, sections
 
 
 class Elements(HTMLParser):
@@ -84,7 +85,7 @@ def test_each_run_has_its_settings(runs: Path, page: Path) -> None:
     text = page.read_text()
     found = {attributes.get("id") for tag, attributes in Elements(text).found if tag == "details"}
     for config in configs():
-        assert config.name in found
+        assert any(str(one).endswith(f"/{config.name}") for one in found)
         assert (
             html.escape((runs / config.name / "config.yaml").read_text(), quote=True).replace("&#x27;", "&#39;") in text
         )
@@ -126,6 +127,36 @@ def test_a_figure_stands_before_the_table(page: Path) -> None:
         assert section.index("<figure") < section.index("<table")
 
 
+def test_warmups_that_differ_have_a_section_each_and_share_the_runs_without(runs: Path) -> None:
+    plain, steps_2 = tiny(epochs=1, warmup_steps=2), tiny(epochs=1, warmup=True, warmup_steps=2)
+    made = [
+        plain,
+        steps_2,
+        replace(plain, warmup_steps=3),
+        replace(steps_2, warmup_steps=3),
+        replace(plain, warmup_steps=4, seed=1),
+        replace(plain, warmup_steps=5, lr=0.1),
+        replace(plain, warmup_steps=6, length=7),
+    ]
+    there = [one for one in collect(runs).runs if one.config.task == "copy_first_input"]
+    changed = [replace(one, config=config) for one, config in zip(there, made, strict=False)]
+    found = sections(changed)
+    shown = [[[changed.index(one) for one in group.runs] for group in section.groups] for section in found]
+    assert shown == [[[0, 4], [1]], [[2, 4], [3]], [[5]], [[6]]]
+    text = report.page(Results(changed, [], {}), runs)
+    assert re.findall("<h2 .*>(.*)</h2>", text) == [
+        "Copy first input, T6, warmup_steps 2, lr 0.001",
+        "Copy first input, T6, warmup_steps 3, lr 0.001",
+        "Copy first input, T6, lr 0.1",
+        "Copy first input, T7",
+    ]
+    assert "What 7 runs found" in text and "1 epoch of 50 sequences" in text
+    ids = [attributes["id"] for _, attributes in Elements(text).found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = {str(attributes["href"]) for tag, attributes in Elements(text).found if tag == "a"}
+    assert links <= {f"#{one}" for one in ids}
+
+
 def test_unlike_runs_are_not_compared(runs: Path) -> None:
     found = collect(runs).runs
     assert [len(section.groups) for section in sections(found)] == [4, 1]
@@ -157,7 +188,7 @@ def test_bad_folders(content: dict[str, str], message: str, tmp_path: Path, caps
 
 def test_pages_that_can_not_be_written(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path / "nowhere"), "-o", str(tmp_path / "report.html")]) == 2
-    assert "nowhere is no folder" in capsys.readouterr().err
+    assert "runs must be a folder that is there, got " in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "fifo")
@@ -213,7 +244,7 @@ def test_one_damaged_run_keeps_no_other_from_the_report(tmp_path: Path, capsys: 
     (whole / "metrics.csv").rename(tmp_path / "metrics.csv")
     assert main(["report", str(tmp_path / "runs"), "-o", str(tmp_path / "page.html")]) == 1
     printed = capsys.readouterr()
-    assert printed.out.endswith("page.html, on 1 finished runs; 0 are not finished\n")
+    assert printed.out.endswith("page.html, on 1 finished run; 0 are not finished\n")
     first, second = printed.err.splitlines()
     assert first.startswith(f"multistable report: left out: {damaged / 'summary.json'} is no JSON that can be read")
     assert second == f"multistable report: left out: {lost / 'metrics.csv'} is lost"

@@ -9,6 +9,7 @@ from experiments.tiny import tiny, words
 from multistable.cli import main
 from multistable.experiments._run import run
 from multistable.experiments.results import collect, spread
+from multistable.experiments.store import DamagedError, read_metrics
 
 
 def test_spread() -> None:
@@ -30,6 +31,11 @@ def test_spread() -> None:
         ("metrics.csv", "epoch\nnan\n", "metrics.csv is damaged: epoch is nan"),
         ("metrics.csv", "epoch,vaa\n1\n", "metrics.csv is damaged: a row is longer or shorter than the first"),
         ("metrics.csv", "epoch\n1,2\n", "metrics.csv is damaged: a row is longer or shorter than the first"),
+        (
+            "metrics.csv",
+            "epoch,validation_metric,vaa,residual\n1,1,,\n2,1,,\n",
+            "metrics.csv is damaged: it has no row for each epoch up to epoch 2",
+        ),
         ("config.yaml", "task: maze\n", "config.yaml is damaged, or no run's: task must be one of"),
     ],
 )
@@ -72,6 +78,42 @@ def test_shares_beyond_all(key: str, value: int, tmp_path: Path) -> None:
     summary = run(tiny(), tmp_path)
     (tmp_path / tiny().name / "summary.json").write_text(json.dumps({**summary, key: value}))
     assert f"summary.json is damaged: {key} is " in collect(tmp_path).damaged[tmp_path / tiny().name]
+
+
+def test_metrics_that_were_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tiny(), tmp_path / "runs")
+    metrics = tmp_path / "runs" / tiny().name / "metrics.csv"
+    whole = metrics.read_text()
+    metrics.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    message = (
+        f"{metrics} is damaged: it has no row for each epoch up to epoch 2; "
+        "delete it to have it written again from checkpoint.ckpt"
+    )
+    assert list(collect(tmp_path / "runs").damaged.values()) == [message]
+    command = words(tmp_path / "runs", tmp_path / "a.yaml", tiny())
+    assert main(command) == 2
+    assert capsys.readouterr().err == f"multistable run: {message}\n"
+    metrics.unlink()
+    assert main(command) == 0
+    assert metrics.read_text() == whole
+
+
+def test_metrics_of_a_maze_end_with_its_last_episodes(tmp_path: Path) -> None:
+    text = "epoch,episodes,validation_metric,vaa,residual\n0,0,1,,\n1,20,1,,\n"
+    (tmp_path / "metrics.csv").write_text(text)
+    assert len(read_metrics(tmp_path / "metrics.csv", tiny("t_maze", length=2, episodes=20))) == 2
+    with pytest.raises(DamagedError, match="no row for each epoch up to episodes 30$"):
+        read_metrics(tmp_path / "metrics.csv", tiny("t_maze", length=2, episodes=30))
+
+
+@pytest.mark.parametrize(("length", "there"), [(6, 0.5), (7, "missing")])
+def test_a_test_that_is_told_twice(length: int, there: object, tmp_path: Path) -> None:
+    summary = run(tiny(), tmp_path)
+    (only,) = summary["evaluation"]
+    changed = {**summary, "evaluation": [{**only, "length": length, "metric": 0.5}]}
+    (tmp_path / tiny().name / "summary.json").write_text(json.dumps(changed))
+    (reason,) = collect(tmp_path).damaged.values()
+    assert reason.endswith(f"test_metric is {summary['test_metric']}, and {there} in its evaluation")
 
 
 def test_a_summary_of_another_run_and_one_without_settings(tmp_path: Path) -> None:

@@ -217,6 +217,15 @@ def test_what_is_finished_is_not_run_again(tmp_path: Path, capsys: pytest.Captur
     assert metrics.read_bytes() == written
 
 
+def test_fewer_sequences_than_are_to_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = words(tmp_path / "runs", tmp_path / "a.yaml", tiny(epochs=1, measure_n=11))
+    said = "measure_n is 11, and validation has 10 sequences: all are measured"
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert main([*command, "measure_n=10", "seed=1"]) == 0
+    assert said[:9] not in capsys.readouterr().out
+
+
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / tiny().name
     folder.mkdir(parents=True)

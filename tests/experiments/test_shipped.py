@@ -37,7 +37,11 @@ def test_a_file_wins_and_a_folder_does_not(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("command", "kind", "asked", "meant"),
-    [("run", "experiment", "small/pixel", "small/pixels"), ("sweep", "sweep", "initialisers", "small/initialisers")],
+    [
+        ("run", "experiment", "small/pixel", "small/pixels"),
+        ("sweep", "sweep", "initialisers", "small/initialisers"),
+        ("sweep", "sweep", "small/permuted-pixels-1", "small/permuted-rows"),
+    ],
 )
 def test_unknown_names(command: str, kind: str, asked: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, asked]) == 2
@@ -47,6 +51,18 @@ def test_unknown_names(command: str, kind: str, asked: str, meant: str, capsys: 
         f"multistable {command}: {asked} is no file, and no {kind} of the package, which has {known}; "
         f"did you mean '{meant}'?\n"
     )
+
+
+@pytest.mark.parametrize("asked", ["small/initialisers", str(ROOT / "configs" / "sweeps" / "pixels.yaml")])
+def test_a_sweep_is_no_experiment(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", asked]) == 2
+    assert capsys.readouterr().err == f"multistable run: {asked} is a sweep: use multistable sweep {asked}\n"
+
+
+@pytest.mark.parametrize("asked", ["small/pixels", str(ROOT / "configs" / "pixels.yaml")])
+def test_an_experiment_is_no_sweep(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", asked]) == 2
+    assert capsys.readouterr().err == f"multistable sweep: {asked} is one experiment: use multistable run {asked}\n"
 
 
 def test_they_are_in_the_wheel(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_wrong_states_of_an_lstm(hx: Any, error: type[Exception], message: str) 
 @pytest.mark.parametrize(("hardness", "error", "message"), [
     (-0.1, ValueError, "hardness must be finite and not negative, got -0.1"),
     (math.nan, ValueError, "hardness must be finite and not negative, got nan"),
-    ("hard", TypeError, "hardness must be a number, got str"),
+    ("hard", TypeError, "hardness must be a number, got str 'hard'"),
     (None, TypeError, "hardness must be a number, got NoneType"),
 ])  # fmt: skip
 def test_wrong_hardness(kind: type[RecurrentLayer], hardness: Any, error: type[Exception], message: str) -> None:

@@ -6,6 +6,8 @@ import numbers
 import torch
 from torch import Tensor
 
+from multistable._utils.wording import given
+
 _LARGEST = 2**63 - 1  # that torch can count to
 _LARGEST_RATE = 1e37  # Adam divides it by 0.1 in its first step, which float32 has to hold
 _RESOLUTIONS = 16  # by which rounding may set states apart that are one
@@ -14,7 +16,8 @@ _RESOLUTIONS = 16  # by which rounding may set states apart that are one
 def check_int(name: str, value: int, at_least: int = 1) -> int:
     """`value` as an int; raise unless it is an integer of at least `at_least` that torch can count to."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+        whole = isinstance(value, float) and abs(value) <= _LARGEST and value % 1 == 0
+        raise TypeError(f"{name} must be an int, got {given(value)}{f': {int(value)} would do' if whole else ''}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
     if value > _LARGEST:
@@ -89,5 +92,5 @@ def check_finite_number(name: str, value: float) -> float:
 
 def _as_number(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+        raise TypeError(f"{name} must be a number, got {given(value)}")
     return value

@@ -12,8 +12,9 @@ from multistable._utils.checks import check_int
 from multistable._utils.choices import check_choice, nearest
 from multistable.experiments._ray import started
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
+from multistable.experiments.places import check_folder
 from multistable.experiments.read import parse_overrides, read_text, read_yaml
-from multistable.experiments.shipped import locate
+from multistable.experiments.shipped import locate, mistaken
 from multistable.experiments.store import CONFIG, ERROR, DamagedError, claim, finished, write_error
 from multistable.experiments.team import Team
 
@@ -67,11 +68,13 @@ def read_sweep(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
     Raises:
         ImportError: PyYAML is missing.
         OSError: a file can't be read.
-        TypeError: a value has the wrong type.
+        TypeError: a value has the wrong type, or the file holds one experiment.
         ValueError: a key is unknown or missing, a value is out of its range, or two runs would share a folder.
     """
     path = locate(Path(path), sweep=True)
     loaded = read_text(path)
+    if isinstance(loaded, dict) and "task" in loaded and "config" not in loaded:
+        raise TypeError(f"{path} is {mistaken(path, sweep=False)}")
     grids = loaded if isinstance(loaded, list) else [loaded]
     configs: dict[str, Config] = {}
     left_out: list[str] = []
@@ -124,6 +127,7 @@ def sweep(
         from ray import tune
     except ImportError as error:
         raise ImportError("a sweep needs ray: pip install 'multistable[sweep]'") from error
+    check_folder("runs (--runs)", runs)
     runs = runs.resolve()
     runs.mkdir(parents=True, exist_ok=True)
     skipped, damaged = _looked_through(plan, runs)

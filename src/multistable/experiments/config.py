@@ -180,7 +180,7 @@ class Config:
 
     def _check_evaluation_lengths(self) -> None:
         if not isinstance(self.evaluation_lengths, tuple | list):
-            raise TypeError(f"evaluation_lengths must be a list, got {type(self.evaluation_lengths).__name__}")
+            raise TypeError(f"evaluation_lengths must be a list, got {self.evaluation_lengths!r}")
         object.__setattr__(self, "evaluation_lengths", tuple(self.evaluation_lengths))
         for length in self.evaluation_lengths:
             try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.shipped import locate
+from multistable.experiments.shipped import locate, mistaken
 
 __all__ = ["parse_overrides", "read_config", "read_text", "read_yaml"]
 
@@ -26,11 +26,15 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ImportError: PyYAML is missing.
         OSError: the file can't be read.
-        TypeError: a value has the wrong type.
+        TypeError: a value has the wrong type, or the file holds a sweep.
         ValueError: the file is no YAML, a number is not written in decimals, a word is no override, a key is given
             twice or unknown; and what `Config` raises.
     """
-    return Config.from_dict({**read_yaml(locate(Path(path))), **parse_overrides(overrides)})
+    place = locate(Path(path))
+    values = read_text(place)
+    if _is_sweep(values):
+        raise TypeError(f"{path} is {mistaken(Path(path), sweep=True)}")
+    return Config.from_dict({**_mapping(values, place), **parse_overrides(overrides)})
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
@@ -59,10 +63,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         TypeError: it holds no mapping.
         ValueError: it is no YAML, a key is given twice, or a number is not written in decimals.
     """
-    values = read_text(path)
-    if not isinstance(values, dict):
-        raise TypeError(f"{path} must hold a mapping of keys to values, got {type(values).__name__}")
-    return values
+    return _mapping(read_text(path), path)
 
 
 def read_text(path: Path) -> Any:
@@ -71,6 +72,18 @@ def read_text(path: Path) -> Any:
         return _parse(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+
+
+def _mapping(values: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise TypeError(f"{path} must hold a mapping of keys to values, got {type(values).__name__}")
+    return values
+
+
+def _is_sweep(values: Any) -> bool:
+    """Whether a file holds what only a sweep does: a grid, or a list of grids."""
+    grids = values if isinstance(values, list) else [values]
+    return any(isinstance(grid, dict) and "config" in grid for grid in grids)
 
 
 def _parse(text: str, what: str) -> Any:

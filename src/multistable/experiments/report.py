@@ -1,11 +1,13 @@
 """One page, in one file, of what runs have found, for people who look rather than read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from multistable.experiments import figures
 from multistable.experiments.drawing import Plot
+from multistable.experiments.places import is_there
 from multistable.experiments.results import Group, Results, Run, Section, Spread, collect, sections, spread
 from multistable.experiments.store import CONFIG, is_run, replacing
 
@@ -52,7 +54,7 @@ def _checked(out: Path) -> Path:
         place = out.resolve()
     except RuntimeError as error:  # before Python 3.13
         raise OSError(f"out (-o) must not be a link that leads to itself, got {out}") from error
-    if place.exists() and not place.is_file():
+    if is_there("out (-o)", place) and not place.is_file():
         raise ValueError(f"out (-o) must be a new file or an ordinary one to replace, got {out}")
     if ".ckpt" in (out.suffix, place.suffix):
         raise ValueError(f"out (-o) must not be a checkpoint, got {out}")
@@ -81,19 +83,47 @@ def page(results: Results, runs: Path) -> str:
     environment.filters["name"] = figures.name_of
     environment.globals["zip"] = zip
     found = sections(results.runs)
+    titles = _titles(found)
     groups = [group for section in found for group in section.groups]
     return environment.get_template("report.html.jinja").render(
-        count=len(results.runs),
+        count=len({run.folder for group in groups for run in group.runs}),
         damaged=list(results.damaged.values()),
         unfinished=[folder.relative_to(runs).as_posix() for folder in results.unfinished],
         tasks={section.config.task: section.config.of_task.title for section in found},
         cells=list(dict.fromkeys(group.cell for group in groups)),
         variants={group.variant: figures.colour_of(group.variant) for group in sorted(groups, key=_rank)},
-        sections=[_shown(section, place, runs) for place, section in enumerate(found)],
+        sections=[_shown(section, titles[place], place, runs) for place, section in enumerate(found)],
     )
 
 
-def _shown(section: Section, place: int, runs: Path) -> dict[str, Any]:
+def _titles(found: Sequence[Section]) -> list[str]:
+    """What each section is about: its task and setting, and what sets it apart from others of the same."""
+    titles = [f"{one.config.of_task.title}, {one.config.setting.replace('-', ', ')}" for one in found]
+    alike: dict[str, list[Section]] = {}
+    for title, section in zip(titles, found, strict=True):
+        alike.setdefault(title, []).append(section)
+    return [", ".join([title, *_apart(one, alike[title])]) for title, one in zip(titles, found, strict=True)]
+
+
+def _apart(section: Section, alike: Sequence[Section]) -> list[str]:
+    """The keys that are not the same in all of some sections, with the section's values; for a warmup its own too."""
+    here = asdict(section.config)
+    warmed = [asdict(other.config) for other in alike if _has_warmup(other)]
+    others = [asdict(other.config) for other in alike]
+
+    def differs(key: str) -> bool:
+        if key.startswith("warmup_"):
+            return _has_warmup(section) and any(other[key] != here[key] for other in warmed)
+        return any(other[key] != here[key] for other in others)
+
+    return [f"{key} {value}" for key, value in here.items() if differs(key)]
+
+
+def _has_warmup(section: Section) -> bool:
+    return any(run.config.warmup for group in section.groups for run in group.runs)
+
+
+def _shown(section: Section, title: str, place: int, runs: Path) -> dict[str, Any]:
     """A section as the template takes it; `place` is its place among all."""
     config = section.config
     groups = sorted(section.groups, key=lambda group: (section.cells.index(group.cell), _rank(group)))
@@ -103,7 +133,7 @@ def _shown(section: Section, place: int, runs: Path) -> dict[str, Any]:
     return {
         "key": f"section-{place}",
         "task": config.task,
-        "title": f"{config.of_task.title}, {config.setting.replace('-', ', ')}",
+        "title": title,
         "about": _about(section),
         "metric": section.summary["metric"],
         "chance": f"{section.summary['chance']:.3g}",

@@ -1,12 +1,13 @@
 """What runs have found, read from their folders and gathered over seeds."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from multistable.experiments.config import Config
+from multistable.experiments.places import is_there
 from multistable.experiments.store import (
     CONFIG,
     METRICS,
@@ -22,6 +23,8 @@ __all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections"
 
 # What a comparison is about, at the values that stand for all others.
 _COMPARED: dict[str, Any] = {"cell": "gru", "init": "default", "double": False, "warmup": False, "seed": 0}
+# What decides nothing in a run without warmup.
+_OF_WARMUP: dict[str, Any] = {field.name: field.default for field in fields(Config) if field.name.startswith("warmup_")}
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,8 @@ def collect(runs: Path) -> Results:
         OSError: the folder is not there.
         ValueError: it holds no run, or the same run twice.
     """
-    if not runs.is_dir():
-        raise NotADirectoryError(f"{runs} is no folder")
+    if not (is_there("runs", runs) and runs.is_dir()):
+        raise NotADirectoryError(f"runs must be a folder that is there, got {runs}")
     folders = sorted(path.parent for path in runs.rglob(CONFIG))
     if not folders:
         raise ValueError(f"{runs} holds no run: there is no {CONFIG} anywhere in it")
@@ -130,13 +133,30 @@ def collect(runs: Path) -> Results:
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
-    """Runs sorted into what can be compared, and gathered over seeds."""
-    found: dict[Config, dict[Config, list[Run]]] = {}
+    """Runs sorted into what can be compared, and gathered over seeds.
+
+    Runs without warmup are compared to those of every warmup that shares the rest of their settings.
+    """
+    warmed: dict[Config, list[Config]] = {}  # by what the settings are without those of the warmup
     for run in runs:
-        groups = found.setdefault(replace(run.config, **_COMPARED), {})
-        groups.setdefault(replace(run.config, seed=0), []).append(run)
+        if run.config.warmup:
+            shared = replace(run.config, **_COMPARED)
+            warmed.setdefault(replace(shared, **_OF_WARMUP), []).append(shared)
+    found: dict[Config, dict[Config, dict[int, Run]]] = {}
+    for run in runs:
+        shared = replace(run.config, **_COMPARED)
+        alike = run.config
+        places = [shared]
+        if not run.config.warmup:
+            alike, bare = replace(alike, **_OF_WARMUP), replace(shared, **_OF_WARMUP)
+            places = list(dict.fromkeys(warmed.get(bare, [bare])))
+        for place in places:
+            seeds = found.setdefault(place, {}).setdefault(replace(alike, seed=0), {})
+            # Of runs that differ in nothing but a warmup that they do not have, the one from beside the others.
+            if run.config.seed not in seeds or shared == place:
+                seeds[run.config.seed] = run
     return [
-        Section(shared, [Group(config.cell, config.variant, group) for config, group in groups.items()])
+        Section(shared, [Group(config.cell, config.variant, [*seeds.values()]) for config, seeds in groups.items()])
         for shared, groups in found.items()
     ]
 
@@ -155,7 +175,7 @@ def _without_settings(runs: Path) -> list[Path]:
 def _read(folder: Path) -> Run:
     config = read_settings(folder / CONFIG)
     restore_metrics(folder, config)
-    return Run(config, read_summary(folder / SUMMARY, config), read_metrics(folder / METRICS), folder)
+    return Run(config, read_summary(folder / SUMMARY, config), read_metrics(folder / METRICS, config), folder)
 
 
 def _check_different(runs: Sequence[Run]) -> None:

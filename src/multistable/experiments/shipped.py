@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from multistable._utils.choices import nearest
+from multistable.experiments.places import is_there
 
-__all__ = ["locate", "names"]
+__all__ = ["locate", "mistaken", "names"]
 
 _HERE = Path(__file__).parent
 # In an installed package they lie here; in the project's repository, from which one may work as well, at its root.
@@ -32,14 +33,26 @@ def locate(asked: Path, *, sweep: bool = False) -> Path:
 
     Raises:
         FileNotFoundError: there is neither.
+        OSError: there can't be anything at such a path, or a folder is.
     """
-    known = names(sweeps=sweep)
-    if asked.exists() and not (asked.is_dir() and asked.as_posix() in known):
+    known, name = names(sweeps=sweep), asked.as_posix()
+    argument, kind = ("grid", "sweep") if sweep else ("config", "experiment")
+    there = is_there(argument, asked)
+    if there and not asked.is_dir():
         return asked
-    if asked.as_posix() in known:
-        return (_ROOT / _SWEEPS if sweep else _ROOT) / f"{asked.as_posix()}.yaml"
-    kind = "sweep" if sweep else "experiment"
+    if name in known:
+        return (_ROOT / _SWEEPS if sweep else _ROOT) / f"{name}.yaml"
+    if there:
+        raise IsADirectoryError(
+            f"{argument} must be a YAML file or the name of one of the package, got the folder {asked}"
+        )
+    if name in names(sweeps=not sweep):
+        raise FileNotFoundError(f"{asked} is {mistaken(asked, sweep=not sweep)}")
     raise FileNotFoundError(
-        f"{asked} is no file, and no {kind} of the package, which has {', '.join(known)}"
-        f"{nearest(asked.as_posix(), known)}"
+        f"{asked} is no file, and no {kind} of the package, which has {', '.join(known)}{nearest(name, known)}"
     )
+
+
+def mistaken(asked: Path, *, sweep: bool) -> str:
+    """What a sweep is that was taken for an experiment, or the reverse, and how to run it; to end a message."""
+    return f"a sweep: use multistable sweep {asked}" if sweep else f"one experiment: use multistable run {asked}"

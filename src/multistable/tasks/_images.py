@@ -14,6 +14,7 @@ from torch.utils.data import TensorDataset
 from multistable._utils.checks import check_finite_number, check_int
 from multistable._utils.choices import check_choice
 from multistable._utils.randomness import as_generator
+from multistable._utils.wording import counted
 from multistable.tasks.task import ACCURACY, Score, Supervised
 
 __all__ = ["Images", "PermutedPixels", "PermutedRows", "Pixels", "images"]
@@ -84,7 +85,7 @@ class Images(Supervised):
     @property
     def budget(self) -> str:
         """What there is to learn from, in words."""
-        return f"{self.epochs} epochs of all images"
+        return f"{counted(self.epochs, 'epoch')} of all images"
 
     def training_set(self, generator: torch.Generator | int | None = None) -> TensorDataset:
         """The images to train and validate with, always the same ones.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from multistable._utils.checks import check_int
+from multistable._utils.wording import counted
 from multistable.tasks.task import Task
 
 __all__ = ["TMaze"]
@@ -63,4 +64,4 @@ class TMaze(Task):
     @property
     def budget(self) -> str:
         """What there is to learn from, in words."""
-        return f"{self.episodes:,} episodes"
+        return counted(self.episodes, "episode")

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from multistable._utils.checks import check_fraction, check_int
+from multistable._utils.wording import counted
 
 __all__ = ["ACCURACY", "MEAN_SQUARED_ERROR", "Drawn", "Score", "Supervised", "Task"]
 
@@ -195,7 +196,7 @@ class Drawn(Supervised):
     @property
     def budget(self) -> str:
         """What there is to learn from, in words."""
-        return f"{self.epochs} epochs of {self.samples:,} sequences"
+        return f"{counted(self.epochs, 'epoch')} of {self.samples:,} sequences"
 
     def training_set(self, generator: torch.Generator | int | None = None) -> TensorDataset:
         """The sequences to train and validate with, and their targets; in memory."""

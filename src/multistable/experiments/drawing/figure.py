@@ -130,6 +130,8 @@ class Row:
         """What the row says."""
         if self.parts:
             return ", ".join(f"{name} {value:,.3g}" for name, value in self.parts.items())
+        if len(self.points) == 1:
+            return f"{self.mean:.3g}"
         return f"mean {self.mean:.3g}, {min(self.points):.3g} to {max(self.points):.3g}"
 
     def bars(self, axis: Axis) -> Iterable[tuple[str, float, float]]:

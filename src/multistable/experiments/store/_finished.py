@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
+from multistable.experiments.places import check_folder
 from multistable.experiments.store._accepted import check_rows, is_number
 from multistable.experiments.store.folder import (
     CHECKPOINT,
@@ -27,12 +28,15 @@ def finished(config: Config, runs: Path) -> dict[str, Any] | None:
 
     Metrics that are lost are written again.
     """
+    check_folder("runs (--runs)", runs)
     folder = runs / config.name
     if not (folder / SUMMARY).exists():
         return None
     claim(folder, config)
     summary = read_summary(folder / SUMMARY, config)
     restore_metrics(folder, config)
+    if (folder / METRICS).exists():
+        read_metrics(folder / METRICS, config)
     return summary
 
 
@@ -65,15 +69,19 @@ def read_summary(path: Path, config: Config) -> dict[str, Any]:
             raise DamagedError(f"{path} is damaged: {key} is {str(summary[key])[:40]!r}")
     if (name := summary.get("name", config.name)) != config.name:
         raise DamagedError(f"{path} is another run's, {str(name)[:200]}")
+    evaluated = [one["metric"] for one in summary["evaluation"] if one["length"] == config.horizon]
+    if summary["test_metric"] not in evaluated:
+        said = ", ".join(map(str, evaluated)) or "missing"
+        raise DamagedError(f"{path} is damaged: test_metric is {summary['test_metric']}, and {said} in its evaluation")
     return summary
 
 
-def read_metrics(path: Path) -> list[dict[str, float | None]]:
-    """The rows of a run's metrics; what is empty becomes None.
+def read_metrics(path: Path, config: Config) -> list[dict[str, float | None]]:
+    """The rows of a finished run's metrics; what is empty becomes None.
 
     Raises:
         OSError: the file can't be read.
-        ValueError: it holds no row, lacks a column, or a value is no finite number.
+        ValueError: it holds no row, lacks a column or an epoch, or a value is no finite number.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -87,7 +95,18 @@ def read_metrics(path: Path) -> list[dict[str, float | None]]:
     for column in ("epoch", "validation_metric", "vaa", "residual"):
         if column not in rows[0]:
             raise DamagedError(f"{path} lacks {column}")
+    _check_epochs(path, rows, config)
     return rows
+
+
+def _check_epochs(path: Path, rows: Sequence[dict[str, float | None]], config: Config) -> None:
+    """Raise unless there is a row for each epoch, from 0 to the end of training."""
+    key, last = ("episodes", config.episodes) if config.of_task.by_reward else ("epoch", config.epochs)
+    if [row["epoch"] for row in rows] != list(range(len(rows))) or rows[-1].get(key) != last:
+        way_out = (
+            f"; delete it to have it written again from {CHECKPOINT}" if (path.parent / CHECKPOINT).exists() else ""
+        )
+        raise DamagedError(f"{path} is damaged: it has no row for each epoch up to {key} {last}{way_out}")
 
 
 def _row(row: dict[Any, Any]) -> dict[str, float | None]:
