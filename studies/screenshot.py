@@ -1,4 +1,4 @@
-"""A picture of the top of the report on the runs in results/, as chromium shows it.
+"""Pictures of reports, as chromium shows them: the top of that on results/, and the one that a tutorial makes.
 
 Run: python studies/screenshot.py
 """
@@ -8,27 +8,31 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from console import played
 from rows import ROOT
 
 from multistable.experiments.report import write_report
 
-PICTURE = ROOT / "docs" / "report.png"
-WIDTH, HEIGHT = 1300, 1500
+DOCS = ROOT / "docs"
+TUTORIAL = DOCS / "tutorials" / "from-yaml-to-report.md"
 
 
-def photograph(browser: str, folder: Path) -> None:
-    """Write the report to a folder, open it, and keep what is seen."""
-    page = folder / "report.html"
-    write_report(ROOT / "results", page)
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        f"--user-data-dir={folder / 'profile'}",
-    ]
-    seen = [f"--window-size={WIDTH},{HEIGHT}", "--virtual-time-budget=20000", f"--screenshot={PICTURE}"]
-    subprocess.run([browser, *options, *seen, page.as_uri()], check=True, capture_output=True, timeout=300)
+def photograph(browser: str, page: Path, picture: Path, width: int, height: int) -> None:
+    """Open a page, and keep what is seen."""
+    with tempfile.TemporaryDirectory() as profile:
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"]
+        seen = [f"--window-size={width},{height}", "--virtual-time-budget=20000", f"--screenshot={picture}"]
+        subprocess.run([browser, *options, *seen, page.as_uri()], check=True, capture_output=True, timeout=300)
+
+
+def photograph_all(browser: str, folder: Path) -> None:
+    """Make the reports in a folder."""
+    everything = folder / "everything.html"
+    write_report(ROOT / "results", everything)
+    photograph(browser, everything, DOCS / "report.png", 1300, 1500)
+    for _ in played(TUTORIAL, folder):
+        pass
+    photograph(browser, folder / "report.html", TUTORIAL.with_suffix(".png"), 1100, 1200)
 
 
 if __name__ == "__main__":
@@ -36,4 +40,4 @@ if __name__ == "__main__":
     if found is None:
         raise SystemExit("neither chromium nor google-chrome is installed")
     with tempfile.TemporaryDirectory() as temporary:
-        photograph(found, Path(temporary))
+        photograph_all(found, Path(temporary))

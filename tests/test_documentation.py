@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from scripts import scripts
 
 from multistable import warmup
 from multistable.dynamics import registry
@@ -76,6 +77,14 @@ def test_examples(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         registry._ADAPTERS.clear()
         registry._ADAPTERS.update(known)
     assert not differ, "\n\n".join(differ)
+
+
+@pytest.mark.slow
+def test_commands(tmp_path: Path) -> None:
+    with scripts("console") as modules:
+        done = list(modules.console.played(ROOT / "docs" / "tutorials" / "from-yaml-to-report.md", tmp_path))
+    assert [f"{command}\nprints\n{printed}" for command, said, printed in done if not agree(said, printed)] == []
+    assert "multistable sweep comparison.yaml" in [command for command, _, _ in done]
 
 
 @pytest.mark.parametrize("page", [ROOT / "docs" / "index.md", *(ROOT / "docs" / "tutorials").glob("*.md")])
