@@ -1,8 +1,12 @@
 """What `import multistable` gives, and what it leaves alone."""
 
 import importlib.metadata
+import re
 import runpy
+import shutil
 import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,8 @@ import torch
 import multistable
 from multistable._utils import version
 from multistable.cli import main
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_version_is_the_one_installed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,3 +39,20 @@ def test_a_star_import_leaves_the_names_of_torch_alone() -> None:
     assert names["nn"] is torch.nn and names["init"] is torch.nn.init
     assert names["warmup"] is multistable.warmup
     assert multistable.nn.__name__ == "multistable.nn"
+
+
+def test_links_of_a_release_lead_to_files_of_that_release(tmp_path: Path) -> None:
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    runpy.run_path(str(ROOT / ".ci" / "address.py"))["complete"](tmp_path, "https://example.org/some/one", "v1.2.3")
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)]*)\)", (tmp_path / "README.md").read_text())
+    ours = [(image, link.removeprefix("https://example.org/some/one/")) for image, link in links if "example" in link]
+    assert all(link.startswith("https://") for _, link in links)
+    assert len(ours) > 20
+    for image, link in ours:
+        kind, tag, path = link.split("/", 2)
+        assert (kind, tag) == ("raw" if image else "blob", "v1.2.3")
+        assert (ROOT / path.partition("#")[0]).is_file()
+    urls = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["urls"]
+    assert urls["Repository"] == "https://example.org/some/one"
+    assert set(urls) == {"Repository", "Documentation", "Changelog", "Issues"}
