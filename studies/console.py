@@ -1,38 +1,35 @@
 """Pages that show commands and what they print: what comes of them in an empty folder."""
 
-import os
+import io
 import re
+import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+
+from multistable.cli import main
 
 # A file that the page shows, or commands each followed by what it prints.
 BLOCK = re.compile(r'^```(?:yaml title="(?P<name>[^"]+)"|console)\n(?P<text>.*?)^```', re.DOTALL | re.MULTILINE)
 
 
 def played(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Write the files and run the commands of a page: each command, what it prints by the page, and what it prints.
-
-    Commands are this interpreter's, with one thread each.
-    """
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
+    """Write the files and run the commands of a page: each command, what it prints by the page, and what it prints."""
     for block in BLOCK.finditer(page.read_text()):
         if block["name"]:
             (folder / block["name"]).write_text(block["text"])
             continue
         for asked in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
             command, _, said = asked.partition("\n")
-            result = subprocess.run(
-                command,
-                shell=True,
-                cwd=folder,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,  # a page may show what is refused
-                timeout=300,
-            )
-            yield command, said, result.stdout
+            yield command, said, printed(command, folder)
+
+
+def printed(command: str, folder: Path) -> str:
+    """What a command prints that is run in a folder: ours in this process, others by the shell."""
+    name, *arguments = shlex.split(command)
+    if name == "multistable":
+        with chdir(folder), redirect_stdout(io.StringIO()) as output, redirect_stderr(output):
+            main(arguments)
+        return output.getvalue()
+    return subprocess.run(command, shell=True, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout

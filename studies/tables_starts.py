@@ -39,11 +39,11 @@ def everywhere() -> str:
     for start in STARTS:
         cells = [_vaa([row for row in rows if (row["start"], row["cell"]) == (start, cell)]) for cell in CELLS]
         if any(cells):
-            body.append([_code(start), *cells])
+            body.append([code(start), *cells])
     return grid(["", *CELLS], body)
 
 
-def _code(start: str) -> str:
+def code(start: str) -> str:
     """An initialiser as code."""
     return ", ".join(f"`{one}`" if one.endswith("_") else one for one in start.split(", "))
 
@@ -78,7 +78,7 @@ def learning(cell: str) -> str:
     for start in sorted(places, key=places.__getitem__):
         of_start = [row for row in rows if row["start"] == start]
         cells = [_scores([ended(row) for row in of_start if row["task"] == task], task) for task in tasks]
-        body.append([_code(start), *cells, f"{places[start]:.1f}"])
+        body.append([code(start), *cells, f"{places[start]:.1f}"])
     return grid(["", *(TITLES[task] for task in tasks), "mean place"], body)
 
 
@@ -88,7 +88,7 @@ def learning_of_others(task: str) -> str:
     for start in STARTS:
         cells = [_scores([ended(row) for row in of_cell if row["start"] == start], task) for of_cell in rows.values()]
         if any(cells):
-            body.append([_code(start), *cells])
+            body.append([code(start), *cells])
     return grid(["", *OTHERS], body)
 
 
@@ -158,7 +158,7 @@ def lstm() -> str:
             f"{median(one[name] for one in new):.2g}" for name in ("forget gate", "input gate", "|c|", "saturated")
         ]
         known = [f"{median(one['explained by h, c'] for one in moment):.2f}" for moment in (new, soon)]
-        name = _code(start)
+        name = code(start)
         body.append(
             [
                 name + ", readout first" * first,

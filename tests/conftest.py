@@ -1,5 +1,6 @@
 """Property tests draw the same examples in every run; tensors are tiny, so that threads would only cost time."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import settings
 settings.register_profile("multistable", deadline=None, derandomize=True)
 settings.load_profile("multistable")
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 torch.backends.cudnn.allow_tf32 = False  # recurrent layers in float32 are as precise on a GPU as tests expect
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first, so that none of several processes is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_runtest_setup() -> None:

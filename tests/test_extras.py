@@ -16,7 +16,8 @@ extras = {
 }
 importlib.machinery.PathFinder.find_spec = lambda name, *rest: None if name in extras else find_spec(name, *rest)
 
-import torch, multistable
+import sys, torch, multistable
+assert "torch._dynamo" not in sys.modules  # it takes longer than torch
 from multistable import experiments, tasks
 from multistable.cli import main
 

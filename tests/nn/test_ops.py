@@ -16,6 +16,7 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from multistable.nn import ops
+from multistable.nn.ops import _path
 from multistable.nn.ops._recurrence import Step
 
 pytestmark = pytest.mark.usefixtures("device")
@@ -720,3 +721,9 @@ def test_no_hardness_is_the_ordinary_cell_to_the_bit(op: Op, scan: str) -> None:
 def test_hardness_that_is_none(op: Op, hardness: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^{message}$"):
         op.fast(*arguments(op)[:6], hardness)
+
+
+def test_marked_as_constant_as_torch_marks() -> None:
+    # Done by hand in ops._path, for torch.compiler's decorator takes long to import.
+    marked = torch.compiler.assume_constant_result(lambda: None)
+    assert vars(marked) == vars(_path._of_device)

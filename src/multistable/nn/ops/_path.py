@@ -43,8 +43,6 @@ def shared_memory(device: torch.device) -> int:
     return bound
 
 
-# A compiled function keeps the path that it was compiled with.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _of_device(device: torch.device, dtype: torch.dtype) -> tuple[str, str, int]:
     """Why there are no kernels for tensors there, if so; otherwise how they multiply, and what a program can hold."""
     if device.type != "cuda":
@@ -61,3 +59,8 @@ def _of_device(device: torch.device, dtype: torch.dtype) -> tuple[str, str, int]
     # As torch has it for its own recurrent layers. Where it does without tf32, three products of tf32 are as precise.
     of_torch = torch.backends.cudnn.rnn.fp32_precision  # type: ignore[attr-defined]
     return "", "tf32" if of_torch == "tf32" else "tf32x3", shared_memory(device)
+
+
+# A compiled function keeps the path that it was compiled with. This is all that torch.compiler.assume_constant_result
+# does, but for an import that takes as long as torch's own.
+_of_device._dynamo_marked_constant = True  # type: ignore[attr-defined]
