@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from multistable import init
 
-WEIGHTS, LENGTHS, SEEDS = (0.0, 0.1, 1.0, 10.0), (20, LENGTH), 3
+WEIGHTS, LENGTHS, SEEDS = (0.0, 0.1, 1.0, 10.0), (20, LENGTH), 2
 DRAWN_TO_IT = HIDDEN // 2  # units
 
 

@@ -7,6 +7,7 @@ import tables_attractors
 import tables_findings
 import tables_lasting
 import tables_results
+import tables_start_questions
 import tables_starts
 import tables_t_maze
 import tables_timings
@@ -25,6 +26,7 @@ def all_tables() -> dict[str, str]:
             tables_findings,
             tables_lasting,
             tables_results,
+            tables_start_questions,
             tables_starts,
             tables_t_maze,
         )
