@@ -157,6 +157,23 @@ def test_warmups_that_differ_have_a_section_each_and_share_the_runs_without(runs
     assert links <= {f"#{one}" for one in ids}
 
 
+def test_hard_gates_are_compared_to_what_does_without_them(runs: Path) -> None:
+    made = [
+        tiny(epochs=1),
+        tiny(epochs=1, warmup=True, warmup_steps=2),
+        tiny(epochs=1, hardness=0.3),
+        tiny(epochs=1, hardness=0.5),
+        tiny(epochs=1, hardness=0.5, warmup=True, warmup_steps=3),
+        tiny(epochs=1, hardening_end=0.9, seed=1),
+    ]
+    there = [one for one in collect(runs).runs if one.config.task == "copy_first_input"]
+    changed = [replace(one, config=config) for one, config in zip(there, made, strict=False)]
+    found = sections(changed)
+    shown = [[[changed.index(one) for one in group.runs] for group in section.groups] for section in found]
+    assert shown == [[[0, 5], [3], [4]], [[0, 5], [1], [2]]]
+    assert [(one.config.hardness, one.config.warmup_steps) for one in found] == [(0.5, 3), (0.3, 2)]
+
+
 def test_unlike_runs_are_not_compared(runs: Path) -> None:
     found = collect(runs).runs
     assert [len(section.groups) for section in sections(found)] == [4, 1]

@@ -23,8 +23,12 @@ __all__ = ["Group", "Results", "Run", "Section", "Spread", "collect", "sections"
 
 # What a comparison is about, at the values that stand for all others.
 _COMPARED: dict[str, Any] = {"cell": "gru", "init": "default", "double": False, "warmup": False, "seed": 0}
-# What decides nothing in a run without warmup.
-_OF_WARMUP: dict[str, Any] = {field.name: field.default for field in fields(Config) if field.name.startswith("warmup_")}
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Config)}
+# What decides nothing in a run without warmup, and in one without hard gates.
+_OF_WARMUP = {key: value for key, value in _DEFAULTS.items() if key.startswith("warmup_")}
+_OF_HARDENING = {key: value for key, value in _DEFAULTS.items() if key.startswith("hard")}
+
+Settings = frozenset[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -135,30 +139,47 @@ def collect(runs: Path) -> Results:
 def sections(runs: Sequence[Run]) -> list[Section]:
     """Runs sorted into what can be compared, and gathered over seeds.
 
-    Runs without warmup are compared to those of every warmup that shares the rest of their settings.
+    Settings of a warmup or of hard gates keep no runs apart that do without: those are compared to every warmup, and
+    to all hard gates, that share the rest of their settings.
     """
-    warmed: dict[Config, list[Config]] = {}  # by what the settings are without those of the warmup
+    deciding = [_deciding(run.config) for run in runs]
+    shared: list[Settings] = []
+    for settings in sorted(dict.fromkeys(deciding), key=len, reverse=True):
+        fitting = [place for place, others in enumerate(shared) if _agree(settings, others)]
+        for place in fitting:
+            shared[place] |= settings
+        if not fitting:
+            shared.append(settings)
+    whose = [[run for run, own in zip(runs, deciding, strict=True) if own <= settings] for settings in shared]
+    found = [_section(dict(settings), alike) for settings, alike in zip(shared, whose, strict=True)]
+    places = {id(run): place for place, run in enumerate(runs)}
+    return [one for _, one in sorted(zip(whose, found, strict=True), key=lambda pair: places[id(pair[0][0])])]
+
+
+def _deciding(config: Config) -> Settings:
+    """The settings that decide something, but for those that are compared."""
+    idle = {**({} if config.warmup else _OF_WARMUP), **({} if config.hardness else _OF_HARDENING)}
+    return frozenset(
+        (key, value) for key, value in vars(config).items() if key in _DEFAULTS.keys() - _COMPARED.keys() - idle.keys()
+    )
+
+
+def _agree(some: Settings, others: Settings) -> bool:
+    """Whether no key has one value here and another one there."""
+    values = dict(others)
+    return all(values.get(key, value) == value for key, value in some)
+
+
+def _section(settings: dict[str, Any], runs: Sequence[Run]) -> Section:
+    """Runs that can be compared, with all settings that any of them has."""
+    shared = replace(runs[0].config, **(_COMPARED | _OF_WARMUP | _OF_HARDENING | settings))
+    groups: dict[tuple[str, str], dict[int, Run]] = {}
     for run in runs:
-        if run.config.warmup:
-            shared = replace(run.config, **_COMPARED)
-            warmed.setdefault(replace(shared, **_OF_WARMUP), []).append(shared)
-    found: dict[Config, dict[Config, dict[int, Run]]] = {}
-    for run in runs:
-        shared = replace(run.config, **_COMPARED)
-        alike = run.config
-        places = [shared]
-        if not run.config.warmup:
-            alike, bare = replace(alike, **_OF_WARMUP), replace(shared, **_OF_WARMUP)
-            places = list(dict.fromkeys(warmed.get(bare, [bare])))
-        for place in places:
-            seeds = found.setdefault(place, {}).setdefault(replace(alike, seed=0), {})
-            # Of runs that differ in nothing but a warmup that they do not have, the one from beside the others.
-            if run.config.seed not in seeds or shared == place:
-                seeds[run.config.seed] = run
-    return [
-        Section(shared, [Group(config.cell, config.variant, [*seeds.values()]) for config, seeds in groups.items()])
-        for shared, groups in found.items()
-    ]
+        seeds = groups.setdefault((run.config.cell, run.config.variant), {})
+        # Of runs that differ in nothing but what they do without, the one from beside the others.
+        if run.config.seed not in seeds or all(getattr(run.config, key) == getattr(shared, key) for key in _OF_WARMUP):
+            seeds[run.config.seed] = run
+    return Section(shared, [Group(cell, variant, [*seeds.values()]) for (cell, variant), seeds in groups.items()])
 
 
 def spread(values: Sequence[float]) -> Spread:
