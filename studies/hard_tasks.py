@@ -8,7 +8,7 @@ Run: python studies/hard_tasks.py
 import time
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -56,9 +56,9 @@ def padded(rows: Tensor, classes: Tensor, length: int) -> Batch:
 
 
 @cache
-def digits() -> tuple[Batch, Batch]:
+def digits(source: Literal["digits", "mnist"] = "digits") -> tuple[Batch, Batch]:
     """All images to train and to test with."""
-    train, test = images("permuted_rows")
+    train, test = images("permuted_rows", source=source)
     return tuple(train.tensors), tuple(test.tensors)  # type: ignore[return-value]
 
 

@@ -19,6 +19,7 @@ TITLES = {
     "PickupGestureWiimoteZ_eq": "gestures",
     "ACSF1": "appliances",
     "ItalyPowerDemand": "demand",
+    "mnist": "MNIST",
 }
 
 
