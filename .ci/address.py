@@ -7,12 +7,16 @@ import re
 import sys
 from pathlib import Path
 
-LINK = re.compile(r"(!?)(\[[^\]]*\]\()(?!https?://|#)([^)]+)(?=\))")
+LINK = re.compile(r"(!?)(\[[^\[\]]*\]\()(?!\w+:|#)([^)]+)(?=\))")
 
 
 def absolute(text: str, address: str, tag: str) -> str:
     """Markdown whose relative links are absolute; pictures lead to the file itself."""
-    return LINK.sub(lambda link: f"{link[1]}{link[2]}{address}/{'raw' if link[1] else 'blob'}/{tag}/{link[3]}", text)
+    done = LINK.sub(lambda link: f"{link[1]}{link[2]}{address}/{'raw' if link[1] else 'blob'}/{tag}/{link[3]}", text)
+    left = re.findall(r"\]\((?!\w+:|#)[^)]*\)", done)
+    if left:
+        raise SystemExit(f"links that lead nowhere on an index: {', '.join(left)}")
+    return done
 
 
 def addresses(address: str, tag: str) -> str:

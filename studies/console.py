@@ -28,6 +28,7 @@ def played(page: Path, folder: Path) -> Iterator[tuple[str, str, str]]:
 def printed(command: str, folder: Path) -> str:
     """What a command prints that is run in a folder: ours in this process, others by the shell."""
     name, *arguments = shlex.split(command)
+    assert name != "cd", f"a reader would stay there: {command}"
     if name == "multistable":
         with chdir(folder), redirect_stdout(io.StringIO()) as output, redirect_stderr(output):
             main(arguments)

@@ -44,7 +44,8 @@ def test_a_star_import_leaves_the_names_of_torch_alone() -> None:
 def test_links_of_a_release_lead_to_files_of_that_release(tmp_path: Path) -> None:
     for name in ("README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    runpy.run_path(str(ROOT / ".ci" / "address.py"))["complete"](tmp_path, "https://example.org/some/one", "v1.2.3")
+    address = runpy.run_path(str(ROOT / ".ci" / "address.py"))
+    address["complete"](tmp_path, "https://example.org/some/one", "v1.2.3")
     links = re.findall(r"(!?)\[[^\]]*\]\(([^)]*)\)", (tmp_path / "README.md").read_text())
     ours = [(image, link.removeprefix("https://example.org/some/one/")) for image, link in links if "example" in link]
     assert all(link.startswith("https://") for _, link in links)
@@ -53,6 +54,8 @@ def test_links_of_a_release_lead_to_files_of_that_release(tmp_path: Path) -> Non
         kind, tag, path = link.split("/", 2)
         assert (kind, tag) == ("raw" if image else "blob", "v1.2.3")
         assert (ROOT / path.partition("#")[0]).is_file()
+    with pytest.raises(SystemExit, match=r"lead nowhere on an index: \]\(docs/a.md\)"):
+        address["absolute"]("[![a picture that is a link](a.png)](docs/a.md)", "https://example.org", "v1")
     urls = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["urls"]
     assert urls["Repository"] == "https://example.org/some/one"
     assert set(urls) == {"Repository", "Documentation", "Changelog", "Issues"}

@@ -174,6 +174,18 @@ def test_hard_gates_are_compared_to_what_does_without_them(runs: Path) -> None:
     assert [(one.config.hardness, one.config.warmup_steps) for one in found] == [(0.5, 3), (0.3, 2)]
 
 
+def test_a_run_that_differs_in_nothing_that_decides_is_left_out_by_name(runs: Path) -> None:
+    here, there, *_ = [one for one in collect(runs).runs if one.config.task == "copy_first_input"]
+    alike = [
+        replace(here, config=tiny(epochs=1)),
+        replace(there, config=tiny(epochs=1, warmup_steps=3, hardening_end=1.0)),
+    ]
+    text = report.page(Results(alike, [], {}), runs)
+    assert "What 1 run found" in text
+    name = there.folder.relative_to(runs).as_posix()
+    assert f'>1 like another in all that decides, and left out</summary><pre tabindex="0">{name}</pre>' in text
+
+
 def test_unlike_runs_are_not_compared(runs: Path) -> None:
     found = collect(runs).runs
     assert [len(section.groups) for section in sections(found)] == [4, 1]

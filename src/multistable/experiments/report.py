@@ -85,15 +85,22 @@ def page(results: Results, runs: Path) -> str:
     found = sections(results.runs)
     titles = _titles(found)
     groups = [group for section in found for group in section.groups]
+    shown = {run.folder for group in groups for run in group.runs}
     return environment.get_template("report.html.jinja").render(
-        count=len({run.folder for group in groups for run in group.runs}),
+        count=len(shown),
+        doubles=[_below(run.folder, runs) for run in results.runs if run.folder not in shown],
         damaged=list(results.damaged.values()),
-        unfinished=[folder.relative_to(runs).as_posix() for folder in results.unfinished],
+        unfinished=[_below(folder, runs) for folder in results.unfinished],
         tasks={section.config.task: section.config.of_task.title for section in found},
         cells=list(dict.fromkeys(group.cell for group in groups)),
         variants={group.variant: figures.colour_of(group.variant) for group in sorted(groups, key=_rank)},
         sections=[_shown(section, titles[place], place, runs) for place, section in enumerate(found)],
     )
+
+
+def _below(folder: Path, runs: Path) -> str:
+    """Where a run lies, seen from the folder of all runs."""
+    return folder.relative_to(runs).as_posix()
 
 
 def _titles(found: Sequence[Section]) -> list[str]:
@@ -114,9 +121,18 @@ def _apart(section: Section, alike: Sequence[Section]) -> list[str]:
     def differs(key: str) -> bool:
         if key.startswith("warmup_"):
             return _has_warmup(section) and any(other[key] != here[key] for other in warmed)
+        if key.startswith("hard") and not section.config.hardness:
+            return False
         return any(other[key] != here[key] for other in others)
 
-    return [f"{key} {value}" for key, value in here.items() if differs(key)]
+    return [f"{key} {_written(value)}" for key, value in here.items() if differs(key)]
+
+
+def _written(value: object) -> str:
+    """A setting in a title."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _has_warmup(section: Section) -> bool:
@@ -203,7 +219,7 @@ def _figures(section: Section, cell: str) -> list[Plot]:
 def _run(run: Run, runs: Path) -> dict[str, Any]:
     return {
         "name": run.config.name,
-        "folder": run.folder.relative_to(runs).as_posix(),
+        "folder": _below(run.folder, runs),
         "config": (run.folder / CONFIG).read_text(encoding="utf-8"),
         "warmup": (run.summary["warmup"] or {}).get("message"),
         "versions": ", ".join(f"{name} {version}" for name, version in run.summary["versions"].items()),
