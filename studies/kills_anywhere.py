@@ -20,7 +20,7 @@ from multistable.experiments.read import read_config
 KILLS = {
     "run small/copy-first-input warmup=true samples=2_000 epochs=6": 20,
     "run small/t-maze length=6 episodes=120 measure_every=2": 20,
-    "sweep small/initialisers epochs=2 samples=500 attractors_horizon=1_000": 10,
+    "sweep small/initialisers hidden=16 samples=300 epochs=2 warmup_steps=10 measure_n=20 attractors_horizon=200": 10,
 }
 """How often each command is killed."""
 

@@ -34,6 +34,7 @@ def tables() -> dict[str, str]:
         "lasting-memory-copy": lasting_memory("copy"),
         "lasting-memory-ranges": lasting_memory_ranges(),
         "kills": kills(),
+        "kills-anywhere": kills_anywhere(),
         "recurrent-ppo": recurrent_ppo(),
         "max-prefix": max_prefix(),
         "processes": processes(),
@@ -129,6 +130,15 @@ def lasting_memory_ranges() -> str:
             scores = [score(task, middle([test[length] for test in tests])) for length in lengths]
             body.append([f"{task}, {name}", *scores])
     return grid(["", *(f"{int(length):,} steps" for length in lengths)], body)
+
+
+def kills_anywhere() -> str:
+    """Kills of a command, and what it left, at random moments."""
+    body = []
+    for row in findings("kills_anywhere"):
+        alike, runs = row["runs that are the same to the bit"], row["runs"]
+        body.append([f"`multistable {row['command']}`", f"{row['kills']} times", f"{alike} of {runs}"])
+    return grid(["", "killed", "runs the same to the bit in the end"], body)
 
 
 def kills() -> str:
