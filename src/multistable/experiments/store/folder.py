@@ -243,4 +243,4 @@ def _compare(place: Path, there: Config, here: Config, way_out: str) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name[:40]}.{os.getpid()}.tmp")  # short enough beside any name that is
