@@ -67,7 +67,9 @@ def test_a_folder_without_permission(tmp_path: Path, capsys: pytest.CaptureFixtu
     shut.chmod(0o500)
     folder = shut / "copy_first_input"
     assert said(command, capsys) == f"runs (--runs) can't be written: Permission denied: {folder}"
-    assert said(["demo", "--out", str(shut)], capsys) == f"out (--out) must be a folder that can be written to, got {shut}"
+    assert (
+        said(["demo", "--out", str(shut)], capsys) == f"out (--out) must be a folder that can be written to, got {shut}"
+    )
     shut.chmod(0)
     assert said(command, capsys) == f"runs (--runs): Permission denied: {shut / tiny().name}"
 

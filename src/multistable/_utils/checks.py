@@ -43,7 +43,9 @@ def check_tol(name: str, value: float, dtype: torch.dtype) -> float:
     """`value` as a float; raise unless it is a finite distance that states of a dtype can be told apart at."""
     least = _RESOLUTIONS * torch.finfo(dtype).eps
     if check_positive(name, value) < least:
-        raise ValueError(f"{name} must be at least {least:.1e}, which is what {dtype} can tell apart, got {shown(value)}")
+        raise ValueError(
+            f"{name} must be at least {least:.1e}, which is what {dtype} can tell apart, got {shown(value)}"
+        )
     return float(value)
 
 

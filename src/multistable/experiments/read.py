@@ -149,7 +149,9 @@ def _check(node: Any, key: str, seen: set[int]) -> None:
     elif (node.tag == _INT and not _DECIMAL.fullmatch(node.value)) or (
         node.tag == _FLOAT and (":" in node.value or not node.value)
     ):
-        raise ValueError(f"{key} must be written in decimals without leading zeros, got {shortened(node.value) or 'nothing'}")
+        raise ValueError(
+            f"{key} must be written in decimals without leading zeros, got {shortened(node.value) or 'nothing'}"
+        )
 
 
 def _check_keys(keys: list[tuple[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """What a finished run wrote, read back and checked."""
 
 import csv
+import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -112,8 +113,10 @@ def _way_out(path: Path, config: Config) -> str:
 
 def _rows(path: Path) -> list[dict[str, float | None]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [_row(row) for row in csv.DictReader(file, strict=True)]
+        text = path.read_text(encoding="utf-8")
+        if text and not text.endswith("\n"):
+            raise ValueError("it ends in the middle of a row")
+        rows = [_row(row) for row in csv.DictReader(io.StringIO(text), strict=True)]
     except (ValueError, csv.Error) as error:
         raise DamagedError(f"{path} is damaged: {error}") from error
     if not rows:
