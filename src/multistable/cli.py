@@ -155,12 +155,12 @@ def _demo(options: argparse.Namespace) -> int:
             if importlib.util.find_spec(package) is None:
                 raise ImportError(f"the demo needs {package}: pip install 'multistable[demo]'")
         from multistable.experiments.demo import DemoConfig, run_demo
-        from multistable.experiments.places import check_folder
+        from multistable.experiments.places import check_folder, make_folder
 
         names = [field.name for field in dataclasses.fields(DemoConfig)]
         config = DemoConfig(**{name: getattr(options, name) for name in names})
         check_folder("out (--out)", options.out)
-        options.out.mkdir(parents=True, exist_ok=True)
+        make_folder("out (--out)", options.out)
     try:
         result = run_demo(config, progress=True)
         result.save(options.out)

@@ -1,11 +1,13 @@
 """Paths that can't be what a command asks for: each is refused in one line that names the argument."""
 
+import os
 from pathlib import Path
 
 import pytest
 from experiments.tiny import tiny, words
 
 from multistable.cli import main
+from multistable.experiments.store import replacing
 
 LONG = "x" * 300
 
@@ -33,6 +35,52 @@ def test_a_file_in_the_place_of_a_folder(below: str, taken: Path, capsys: pytest
     assert said(["sweep", "denoising", "--runs", str(asked)], capsys) == f"runs (--runs) {end}"
 
 
+def test_a_link_that_leads_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("gone")
+    for asked in (link, link / "deeper"):
+        end = f"must be a folder, or a new one to make, got {asked}: {link} is a link that leads nowhere"
+        assert said(words(asked, tmp_path / "a.yaml", tiny()), capsys) == f"runs (--runs) {end}"
+        assert said(["demo", "--out", str(asked)], capsys) == f"out (--out) {end}"
+        assert said(["sweep", "denoising", "--runs", str(asked)], capsys) == f"runs (--runs) {end}"
+
+
+def test_a_link_that_leads_to_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("link")
+    assert said(["run", str(link)], capsys) == f"config: Too many levels of symbolic links: {link}"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no folder that nobody can write to")
+def test_a_folder_that_nothing_can_be_written_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    end = "can't be written: No such file or directory: /proc/x"
+    assert said(words(Path("/proc/x"), tmp_path / "a.yaml", tiny()), capsys) == f"runs (--runs) {end}"
+    assert said(["sweep", "denoising", "--runs", "/proc/x"], capsys) == f"runs (--runs) {end}"
+    assert said(["demo", "--out", "/proc/x"], capsys) == f"out (--out) {end}"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    command = words(shut, tmp_path / "a.yaml", tiny())
+    shut.chmod(0o500)
+    folder = shut / "copy_first_input"
+    assert said(command, capsys) == f"runs (--runs) can't be written: Permission denied: {folder}"
+    assert (
+        said(["demo", "--out", str(shut)], capsys) == f"out (--out) must be a folder that can be written to, got {shut}"
+    )
+    shut.chmod(0)
+    assert said(command, capsys) == f"runs (--runs): Permission denied: {shut / tiny().name}"
+
+
+def test_a_page_of_the_longest_name(tmp_path: Path) -> None:
+    page = tmp_path / ("x" * 250 + ".html")
+    with replacing(page) as temporary:
+        temporary.write_text("whole")
+    assert page.read_text() == "whole" and list(tmp_path.iterdir()) == [page]
+
+
 @pytest.mark.parametrize(("command", "argument"), [("run", "config"), ("sweep", "grid")])
 def test_a_folder_in_the_place_of_a_file(
     command: str, argument: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -55,8 +103,8 @@ def test_a_folder_in_the_place_of_a_file(
 )
 def test_names_that_are_too_long(arguments: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
     message = said(arguments, capsys)
-    assert message.startswith(f"{name} must be a path that the system takes, got ")
-    assert message.endswith("characters: File name too long") and len(message) < 200
+    assert message.startswith(f"{name}: File name too long: ")
+    assert message.endswith(" characters") and len(message) < 200
 
 
 @pytest.mark.parametrize(

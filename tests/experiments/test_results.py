@@ -98,6 +98,21 @@ def test_metrics_that_were_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture
     assert metrics.read_text() == whole
 
 
+def test_whole_metrics_are_promised_only_where_the_checkpoint_holds_them(tmp_path: Path) -> None:
+    run(tiny(), tmp_path)
+    metrics = tmp_path / tiny().name / "metrics.csv"
+    checkpoint = metrics.with_name("checkpoint.ckpt")
+    promise = "; delete it to have it written again from checkpoint.ckpt"
+    damages = {"": "holds no row", "a,b\n1,2\n": "lacks epoch", metrics.read_text()[:-5]: "ends in the middle of a row"}
+    for text, message in damages.items():
+        metrics.write_text(text)
+        (said,) = collect(tmp_path).damaged.values()
+        assert message in said and said.endswith(promise)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    (said,) = collect(tmp_path).damaged.values()
+    assert promise not in said
+
+
 def test_metrics_of_a_maze_end_with_its_last_episodes(tmp_path: Path) -> None:
     text = "epoch,episodes,validation_metric,vaa,residual\n0,0,1,,\n1,20,1,,\n"
     (tmp_path / "metrics.csv").write_text(text)

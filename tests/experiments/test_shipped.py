@@ -53,6 +53,12 @@ def test_unknown_names(command: str, kind: str, asked: str, meant: str, capsys: 
     )
 
 
+def test_the_name_of_a_sweep_without_its_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "initialisers"]) == 2
+    end = "; small/initialisers is a sweep: use multistable sweep small/initialisers\n"
+    assert capsys.readouterr().err.endswith(end)
+
+
 @pytest.mark.parametrize("asked", ["small/initialisers", str(ROOT / "configs" / "sweeps" / "pixels.yaml")])
 def test_a_sweep_is_no_experiment(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", asked]) == 2

@@ -85,11 +85,16 @@ def test_the_sweeps_that_come_with_the_project(path: Path) -> None:
         ({"lengths": ["far"]}, "length must be an int, got str"),
         ({"seeds": [-1]}, "seed must be at least 0, got -1"),
         ({"config": 3}, "config in .* must be the path of a file, got 3"),
+        (
+            {"config": "grid.yaml"},
+            r"config in .*grid\.yaml must be one experiment, got grid\.yaml, which is a sweep$",
+        ),
+        ({"config": "x" * 300}, r"config in .*grid\.yaml: File name too long: /.*… of \d+ characters$"),
         ({"cells": ["rnn"], "variants": ["chrono"]}, "asks for no run"),
     ],
 )
 def test_bad_grids(change: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises((TypeError, ValueError), match=message):
+    with pytest.raises((OSError, TypeError, ValueError), match=message):
         read_sweep(write(tmp_path, {**GRID, **change}, tiny()))
 
 

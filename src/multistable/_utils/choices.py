@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-from multistable._utils.wording import given
+from multistable._utils.wording import given, shown
 
 __all__ = ["check_choice", "nearest"]
 
@@ -13,7 +13,7 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a word, got {given(value)}")
     if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}{nearest(value, choices)}")
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from multistable._utils.wording import shown
 from multistable._warmup import warmup
 from multistable.experiments._summary import summary_of, trace_of
 from multistable.experiments.config import Config
@@ -15,6 +16,7 @@ from multistable.experiments.data import seed_for
 from multistable.experiments.experiment import Experiment, Trained, measured
 from multistable.experiments.loggers import LOGGERS
 from multistable.experiments.memory import asking, check_memory, of_config
+from multistable.experiments.places import make_folder
 from multistable.experiments.store import (
     CHECKPOINT,
     CONFIG,
@@ -106,7 +108,7 @@ def prepare(config: Config, runs: Path, *, logger: str = "none", progress: bool 
     Of several processes the first goes before the others, which find the folder claimed.
     """
     if logger not in LOGGERS:
-        raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {logger!r}")
+        raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {shown(logger)}")
     _check_packages(logger, progress)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device is cuda, and torch finds no GPU to use")
@@ -127,6 +129,7 @@ def _ready(config: Config, folder: Path) -> Experiment:
         claim(folder, config)
     with asking(_SIZES):
         experiment = _experiment(config)
+    make_folder("runs (--runs)", folder)
     claim(folder, config)
     for name in (METRICS, WARMUP):
         if (folder / name).is_dir():

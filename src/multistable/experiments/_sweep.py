@@ -10,10 +10,11 @@ from typing import Any
 
 from multistable._utils.checks import check_int
 from multistable._utils.choices import check_choice, nearest
+from multistable._utils.wording import shown
 from multistable.experiments._ray import started
 from multistable.experiments.config import CELLS, Config, is_possible, variant_keys
-from multistable.experiments.places import check_folder
-from multistable.experiments.read import parse_overrides, read_text, read_yaml
+from multistable.experiments.places import check_folder, is_there, make_folder
+from multistable.experiments.read import parse_overrides, read_experiment, read_text
 from multistable.experiments.shipped import locate, mistaken
 from multistable.experiments.store import CONFIG, ERROR, DamagedError, claim, finished, write_error
 from multistable.experiments.team import Team
@@ -129,12 +130,12 @@ def sweep(
         raise ImportError("a sweep needs ray: pip install 'multistable[sweep]'") from error
     check_folder("runs (--runs)", runs)
     runs = runs.resolve()
-    runs.mkdir(parents=True, exist_ok=True)
     skipped, damaged = _looked_through(plan, runs)
     left = [config for config in plan.configs if config.name not in skipped and config.name not in damaged]
     if not left:
         return Outcome(skipped, [], damaged)
 
+    make_folder("runs (--runs)", runs)
     progress = _progress(len(left), report)
     scratch = runs / ".ray"
     with started(ray, workers, address):
@@ -204,27 +205,28 @@ def _checked(grid: Any, path: Path) -> dict[str, Any]:
         raise TypeError(f"{path} must hold grids, which are mappings, got {type(grid).__name__}")
     for key in grid:
         if key not in _KEYS:
-            raise ValueError(f"unknown key {key!r} in {path}{nearest(str(key), _KEYS)}")
+            raise ValueError(f"unknown key {shown(key)} in {path}{nearest(str(key), _KEYS)}")
     for key in _KEYS:
         if key not in grid:
             raise ValueError(f"{key} is missing in {path}: a grid has {', '.join(_KEYS)}")
         if key != "config" and not (isinstance(grid[key], list) and grid[key]):
-            raise TypeError(f"{key} in {path} must be a list of one or more, got {grid[key]!r}")
+            raise TypeError(f"{key} in {path} must be a list of one or more, got {shown(grid[key])}")
     if not isinstance(grid["config"], str):
-        raise TypeError(f"config in {path} must be the path of a file, got {grid['config']!r}")
+        raise TypeError(f"config in {path} must be the path of a file, got {shown(grid['config'])}")
     return grid
 
 
 def _settings_of(asked: str, path: Path) -> Path:
     """The file with a grid's settings."""
     beside = path.parent / asked
-    return beside if beside.is_file() else locate(Path(asked))
+    return beside if is_there(f"config in {path}", beside) and beside.is_file() else locate(Path(asked))
 
 
 def _configs(grid: dict[str, Any], path: Path, overrides: Sequence[str], left_out: list[str]) -> Iterator[Config]:
     """The settings of a grid's runs; combinations without a meaning are added to `left_out` instead."""
     for_all = parse_overrides(overrides)
-    values = {**read_yaml(_settings_of(grid["config"], path)), **for_all}
+    refusal = f"config in {path} must be one experiment, got {grid['config']}, which is a sweep"
+    values = {**read_experiment(_settings_of(grid["config"], path), refusal), **for_all}
     base = Config.from_dict({**values, "cell": "gru", **variant_keys("plain")})
     key = base.of_task.horizon_key
     by_grid = {"cell": "cells", **dict.fromkeys(variant_keys("plain"), "variants"), key: "lengths", "seed": "seeds"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from multistable._utils.checks import check_fraction, check_int, check_not_negative, check_rate
 from multistable._utils.choices import check_choice, nearest
+from multistable._utils.wording import shown
 from multistable.tasks import TASKS, Task
 
 __all__ = ["CELLS", "INITS", "Config", "is_possible", "variant_keys"]
@@ -180,13 +181,13 @@ class Config:
 
     def _check_evaluation_lengths(self) -> None:
         if not isinstance(self.evaluation_lengths, tuple | list):
-            raise TypeError(f"evaluation_lengths must be a list, got {self.evaluation_lengths!r}")
+            raise TypeError(f"evaluation_lengths must be a list, got {shown(self.evaluation_lengths)}")
         object.__setattr__(self, "evaluation_lengths", tuple(self.evaluation_lengths))
         for length in self.evaluation_lengths:
             try:
                 self.at(length)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"evaluation_lengths holds {length!r}: {error}") from error
+                raise type(error)(f"evaluation_lengths holds {shown(length)}: {error}") from error
 
     @property
     def variant(self) -> str:
@@ -245,7 +246,7 @@ class Config:
         known = [field.name for field in fields(Config)]
         for key in values:
             if key not in known:
-                raise ValueError(f"unknown key {key!r}{nearest(str(key), known)}")
+                raise ValueError(f"unknown key {shown(key)}{nearest(str(key), known)}")
         if "task" not in values:
             raise ValueError(f"task is missing: one of {', '.join(TASKS)}")
         return Config(**values)
@@ -268,7 +269,7 @@ def variant_keys(variant: str) -> dict[str, Any]:
     if unknown or len(inits) > 1 or len(set(parts)) < len(parts):
         raise ValueError(
             "a variant must be plain, or made of chrono or bistable, double, warmup and hard with + in between, "
-            f"got {variant!r}"
+            f"got {shown(variant)}"
         )
     return {
         "init": inits[0] if inits else "default",
@@ -285,7 +286,7 @@ def is_possible(cell: str, init: str) -> bool:
 
 def _check_flag(key: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise TypeError(f"{key} must be true or false, got {value!r}")
+        raise TypeError(f"{key} must be true or false, got {shown(value)}")
 
 
 def _keys_of(task: type[Task]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from multistable import init, plot
 from multistable._measure import Multistability, measure
 from multistable._utils.checks import check_int, check_not_negative, check_rate
 from multistable._utils.progress import progress_bar
+from multistable._utils.wording import shown
 from multistable._warmup import WarmupResult, warmup
 from multistable.experiments.config import CELLS as PLAIN_CELLS
 from multistable.experiments.memory import asking, check_memory, of_network
@@ -67,7 +68,7 @@ class DemoConfig:
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
+            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {shown(self.cell)}")
         for name in ("length", "hidden", "layers", "steps", "warmup_steps", "batch_size"):
             check_int(name, getattr(self, name))
         check_rate("lr", self.lr)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from multistable._utils.wording import shortened, shown
 from multistable.experiments.config import Config
 from multistable.experiments.shipped import locate, mistaken
 
-__all__ = ["parse_overrides", "read_config", "read_text", "read_yaml"]
+__all__ = ["parse_overrides", "read_config", "read_experiment", "read_text", "read_yaml"]
 
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _BOOL, _FLAGS = "tag:yaml.org,2002:bool", ("true", "false", "yes", "no", "on", "off")
@@ -31,10 +32,8 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
             twice or unknown; and what `Config` raises.
     """
     place = locate(Path(path))
-    values = read_text(place)
-    if _is_sweep(values):
-        raise TypeError(f"{path} is {mistaken(Path(path), sweep=True)}")
-    return Config.from_dict({**_mapping(values, place), **parse_overrides(overrides)})
+    values = read_experiment(place, f"{path} is {mistaken(Path(path), sweep=True)}")
+    return Config.from_dict({**values, **parse_overrides(overrides)})
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
@@ -47,11 +46,24 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         key, equals, text = word.partition("=")
         if not (key and equals):
-            raise ValueError(f"an override must look like key=value, got {word!r}")
+            raise ValueError(f"an override must look like key=value, got {shown(word)}")
         if key in values:
             raise ValueError(f"{key} is given twice on the command line")
         values[key] = _parse(text, f"the value of {key}")
     return values
+
+
+def read_experiment(path: Path, refusal: str) -> dict[str, Any]:
+    """The keys and values of one experiment in a YAML file; raises as `read_yaml`.
+
+    Args:
+        path: the file.
+        refusal: what the `TypeError` says where the file holds a sweep.
+    """
+    values = read_text(path)
+    if _is_sweep(values):
+        raise TypeError(refusal)
+    return _mapping(values, path)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -133,11 +145,13 @@ def _check(node: Any, key: str, seen: set[int]) -> None:
         for value in node.value:
             _check(value, key, seen)
     elif node.tag == _BOOL and node.value.lower() not in _FLAGS:
-        raise ValueError(f"{key} must be true or false, got {node.value!r}")
+        raise ValueError(f"{key} must be true or false, got {shown(node.value)}")
     elif (node.tag == _INT and not _DECIMAL.fullmatch(node.value)) or (
         node.tag == _FLOAT and (":" in node.value or not node.value)
     ):
-        raise ValueError(f"{key} must be written in decimals without leading zeros, got {node.value or 'nothing'}")
+        raise ValueError(
+            f"{key} must be written in decimals without leading zeros, got {shortened(node.value) or 'nothing'}"
+        )
 
 
 def _check_keys(keys: list[tuple[str, Any]]) -> None:

@@ -49,8 +49,15 @@ def locate(asked: Path, *, sweep: bool = False) -> Path:
     if name in names(sweeps=not sweep):
         raise FileNotFoundError(f"{asked} is {mistaken(asked, sweep=not sweep)}")
     raise FileNotFoundError(
-        f"{asked} is no file, and no {kind} of the package, which has {', '.join(known)}{nearest(name, known)}"
+        f"{asked} is no file, and no {kind} of the package, which has {', '.join(known)}"
+        f"{nearest(name, known) or _of_other_kind(name, sweep=sweep)}"
     )
+
+
+def _of_other_kind(name: str, *, sweep: bool) -> str:
+    """The end of a message that says what a name without its folder is of the other kind; empty if nothing."""
+    meant = [one for one in names(sweeps=not sweep) if one.endswith(f"/{name}")]
+    return f"; {meant[0]} is {mistaken(Path(meant[0]), sweep=not sweep)}" if meant else ""
 
 
 def mistaken(asked: Path, *, sweep: bool) -> str:

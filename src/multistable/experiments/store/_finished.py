@@ -1,13 +1,14 @@
 """What a finished run wrote, read back and checked."""
 
 import csv
+import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from multistable.experiments.config import Config
-from multistable.experiments.places import check_folder
+from multistable.experiments.places import check_folder, is_there
 from multistable.experiments.store._accepted import check_rows, is_number
 from multistable.experiments.store.folder import (
     CHECKPOINT,
@@ -30,6 +31,7 @@ def finished(config: Config, runs: Path) -> dict[str, Any] | None:
     """
     check_folder("runs (--runs)", runs)
     folder = runs / config.name
+    is_there("runs (--runs)", folder)
     if not (folder / SUMMARY).exists():
         return None
     claim(folder, config)
@@ -48,8 +50,14 @@ def restore_metrics(folder: Path, config: Config) -> None:
         ValueError: the checkpoint is damaged, or another experiment's.
     """
     if not (folder / METRICS).exists() and (folder / CHECKPOINT).exists():
-        held = read_checkpoint(folder / CHECKPOINT, config, lambda found: check_rows(found["run"]))
-        write_csv(folder / METRICS, held["run"]["rows"])
+        write_csv(folder / METRICS, _held(folder, config))
+
+
+def _held(folder: Path, config: Config) -> list[dict[str, float | None]]:
+    """The rows in a run's checkpoint."""
+    held = read_checkpoint(folder / CHECKPOINT, config, lambda found: check_rows(found["run"]))
+    rows: list[dict[str, float | None]] = held["run"]["rows"]
+    return rows
 
 
 def read_summary(path: Path, config: Config) -> dict[str, Any]:
@@ -81,13 +89,34 @@ def read_metrics(path: Path, config: Config) -> list[dict[str, float | None]]:
 
     Raises:
         OSError: the file can't be read.
-        ValueError: it holds no row, lacks a column or an epoch, or a value is no finite number.
+        ValueError: it holds no row, lacks a column or an epoch, or a value is no finite number. The message says so
+            where a whole one can be had from the checkpoint.
     """
+    if not path.exists():
+        raise DamagedError(f"{path} is lost")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [_row(row) for row in csv.DictReader(file, strict=True)]
-    except FileNotFoundError as error:
-        raise DamagedError(f"{path} is lost") from error
+        rows = _rows(path)
+        _check_epochs(path, rows, config)
+    except DamagedError as error:
+        raise DamagedError(f"{error}{_way_out(path, config)}") from error
+    return rows
+
+
+def _way_out(path: Path, config: Config) -> str:
+    """The end of a message on damaged metrics; empty if the checkpoint does not hold them all."""
+    try:
+        _check_epochs(path, _held(path.parent, config), config)
+    except (OSError, ValueError):
+        return ""
+    return f"; delete it to have it written again from {CHECKPOINT}"
+
+
+def _rows(path: Path) -> list[dict[str, float | None]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if text and not text.endswith("\n"):
+            raise ValueError("it ends in the middle of a row")
+        rows = [_row(row) for row in csv.DictReader(io.StringIO(text), strict=True)]
     except (ValueError, csv.Error) as error:
         raise DamagedError(f"{path} is damaged: {error}") from error
     if not rows:
@@ -95,7 +124,6 @@ def read_metrics(path: Path, config: Config) -> list[dict[str, float | None]]:
     for column in ("epoch", "validation_metric", "vaa", "residual"):
         if column not in rows[0]:
             raise DamagedError(f"{path} lacks {column}")
-    _check_epochs(path, rows, config)
     return rows
 
 
@@ -103,10 +131,7 @@ def _check_epochs(path: Path, rows: Sequence[dict[str, float | None]], config: C
     """Raise unless there is a row for each epoch, from 0 to the end of training."""
     key, last = ("episodes", config.episodes) if config.of_task.by_reward else ("epoch", config.epochs)
     if [row["epoch"] for row in rows] != list(range(len(rows))) or rows[-1].get(key) != last:
-        way_out = (
-            f"; delete it to have it written again from {CHECKPOINT}" if (path.parent / CHECKPOINT).exists() else ""
-        )
-        raise DamagedError(f"{path} is damaged: it has no row for each epoch up to {key} {last}{way_out}")
+        raise DamagedError(f"{path} is damaged: it has no row for each epoch up to {key} {last}")
 
 
 def _row(row: dict[Any, Any]) -> dict[str, float | None]:

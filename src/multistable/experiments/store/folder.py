@@ -124,7 +124,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.filename is None and error.errno is not None:  # such as that of a full disk
+        # That of a full disk names no file.
+        if error.errno is not None and str(error.filename) in ("None", str(temporary)):
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
     finally:
@@ -243,4 +244,4 @@ def _compare(place: Path, there: Config, here: Config, way_out: str) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name[:40]}.{os.getpid()}.tmp")  # short enough beside any name that is
