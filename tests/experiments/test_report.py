@@ -71,6 +71,12 @@ def test_unfinished_runs_are_named_and_left_out(page: Path) -> None:
     assert "copy_first_input/gru/plain/T6/seed-7" in text
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no folder that nobody can write to")
+def test_where_no_page_can_be_written(runs: Path) -> None:
+    with pytest.raises(OSError, match="^out \\(-o\\) can't be written: No such file or directory: /proc/a.html$"):
+        report.write_report(runs, Path("/proc/a.html"))
+
+
 def test_it_needs_nothing_else(page: Path) -> None:
     for tag, attributes in Elements(page.read_text()).found:
         assert tag not in ("img", "iframe", "object", "embed", "base")

@@ -43,8 +43,12 @@ def write_report(runs: Path, out: Path) -> Results:
     if not results.runs:
         damaged = "".join(f"; {reason}" for reason in results.damaged.values())
         raise ValueError(f"{runs} holds no finished run, and {len(results.unfinished)} unfinished{damaged}")
-    with replacing(out) as temporary:
-        temporary.write_text(page(results, runs), encoding="utf-8")
+    text = page(results, runs)
+    try:
+        with replacing(out) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OSError(f"out (-o) can't be written: {error.strerror}: {out}") from error
     return results
 
 
