@@ -28,7 +28,7 @@ _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Confi
 _OF_WARMUP = {key: value for key, value in _DEFAULTS.items() if key.startswith("warmup_")}
 _OF_HARDENING = {key: value for key, value in _DEFAULTS.items() if key.startswith("hard")}
 
-Settings = frozenset[tuple[str, Any]]
+_Settings = frozenset[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
     to all hard gates, that share the rest of their settings.
     """
     deciding = [_deciding(run.config) for run in runs]
-    shared: list[Settings] = []
+    shared: list[_Settings] = []
     for settings in sorted(dict.fromkeys(deciding), key=len, reverse=True):
         fitting = [place for place, others in enumerate(shared) if _agree(settings, others)]
         for place in fitting:
@@ -156,15 +156,17 @@ def sections(runs: Sequence[Run]) -> list[Section]:
     return [one for _, one in sorted(zip(whose, found, strict=True), key=lambda pair: places[id(pair[0][0])])]
 
 
-def _deciding(config: Config) -> Settings:
+def _deciding(config: Config) -> _Settings:
     """The settings that decide something, but for those that are compared."""
-    idle = {**({} if config.warmup else _OF_WARMUP), **({} if config.hardness else _OF_HARDENING)}
-    return frozenset(
-        (key, value) for key, value in vars(config).items() if key in _DEFAULTS.keys() - _COMPARED.keys() - idle.keys()
-    )
+    keys = _DEFAULTS.keys() - _COMPARED.keys()
+    if not config.warmup:
+        keys -= _OF_WARMUP.keys()
+    if not config.hardness:
+        keys -= _OF_HARDENING.keys()
+    return frozenset((key, getattr(config, key)) for key in keys)
 
 
-def _agree(some: Settings, others: Settings) -> bool:
+def _agree(some: _Settings, others: _Settings) -> bool:
     """Whether no key has one value here and another one there."""
     values = dict(others)
     return all(values.get(key, value) == value for key, value in some)
