@@ -146,8 +146,10 @@ def test_kills() -> None:
     assert run["times warmed up"] == 1
     assert run["epochs that changed"] == sweep["finished runs that were touched again"] == 0
     assert all(row["runs that are the same to the bit"] == row["runs"] for row in (run, sweep))
-    assert says("five kills of a run and of a sweep", "docs/experiments.md")
-    assert len(run["killed"]) == len(sweep["killed"]) == 5
+    anywhere = rows_of("kills_anywhere")
+    assert all(row["runs that are the same to the bit"] == row["runs"] for row in anywhere)
+    assert says("sixty kills of runs, sweeps and T-Mazes", "docs/experiments.md")
+    assert len(run["killed"]) + len(sweep["killed"]) + sum(row["kills"] for row in anywhere) == 60
 
 
 def test_the_cost_of_a_warmup() -> None:
@@ -213,6 +215,21 @@ def test_the_penalty_on_a_relu_network() -> None:
         errors.setdefault((row["length"], row["identity"], row["weight"] > 0), []).append(row["test"])
     assert min(errors[20, False, False]) > 1 and max(errors[20, False, True]) < 0.01
     assert all(error > 0.9 for key, several in errors.items() if key[0] == 100 for error in several)
+
+
+def test_precision_where_training_has_converged() -> None:
+    least: dict[tuple[str, int], dict[str, float]] = {}
+    for row in rows_of("convergence"):
+        least.setdefault((row["cell"], row["seed"]), {})[row["start"]] = min(row["error"])
+    assert all(min(of_cell.values()) > 0.3 for (cell, _), of_cell in least.items() if cell == "BRC")
+    assert all(
+        of_cell["new"] > 0.9 and of_cell["warmup"] < 1e-3 for (cell, _), of_cell in least.items() if cell == "LSTM"
+    )
+    pairs = [of_cell for of_cell in least.values() if of_cell["new"] < 0.1 and "warmup" in of_cell]
+    ratios = [of_cell["warmup"] / of_cell["new"] for of_cell in pairs]
+    assert max(ratios) < 1.4 and sum(ratio < 1 for ratio in ratios) > len(ratios) / 2
+    both = [of_cell for of_cell in least.values() if "warmup, doubled" in of_cell and of_cell["warmup"] < 0.1]
+    assert sum(of_cell["warmup, doubled"] > of_cell["warmup"] for of_cell in both) > len(both) / 2
 
 
 def test_who_leads() -> None:
