@@ -1,6 +1,7 @@
 """Whether a warmup costs precision where networks are trained until they no longer improve: copy first input.
 
-The learning rate falls whenever the test error has stalled, and training ends with the last such stall.
+The learning rate falls whenever the test error has stalled, and training ends with the last such stall, or after a
+number of steps.
 
 Run: python studies/convergence.py
 """
@@ -8,11 +9,10 @@ Run: python studies/convergence.py
 import torch
 import torch.nn.functional as F
 from rows import Row, complete
-from starts import CELLS, started
-from starts_learning import BATCH, CLIP, LR, Network, score
-from torch import nn
+from starts import CELLS
+from starts_learning import BATCH, LR, descend, score
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from who_leads import LENGTH, SEQUENCES, drawn
+from who_leads import LENGTH, begun, drawn
 
 STARTS = ("new", "warmup", "warmup, doubled")
 EVERY, PATIENCE, BETTER = 500, 6, 0.1  # steps between tests; tests without an error lower by that share, for a stall
@@ -22,29 +22,22 @@ MOST, TESTED, SEEDS = 30_000, 2_000, 2
 
 def converged(cell: str, start: str, seed: int) -> Row:
     """The test errors of one network until it no longer improves."""
-    inputs, _ = drawn(SEQUENCES, torch.Generator().manual_seed(7000 + seed))
+    network, _, optimizer, generator = begun(cell, start, seed)
     test = drawn(TESTED, torch.Generator().manual_seed(2000 + seed))
-    rnn, _ = started(cell, start, inputs, seed, layers=1)
-    torch.manual_seed(seed)
-    network = Network(rnn, 1, 1)
-    optimizer = torch.optim.Adam(network.parameters(), lr=LR)
     schedule = ReduceLROnPlateau(optimizer, factor=FACTOR, patience=PATIENCE - 1, threshold=BETTER)
-    generator = torch.Generator().manual_seed(1000 + seed)
     errors: list[float] = []
-    lowest = LR * FACTOR**FALLS
+    stalled = False
     for step in range(1, MOST + 1):
         sequences, targets = drawn(BATCH, generator)
         loss = F.mse_loss(network(sequences), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimizer.step()
+        descend(network, optimizer, loss)
         if step % EVERY == 0:
             errors.append(score(network, test))
             schedule.step(errors[-1])
-            if schedule.get_last_lr()[0] < lowest * (1 - FACTOR):
+            stalled = float(schedule.get_last_lr()[0]) < LR * FACTOR**FALLS
+            if stalled:
                 break
-    return {"length": LENGTH, "every": EVERY, "stalled": step < MOST, "error": errors}
+    return {"length": LENGTH, "every": EVERY, "stalled": stalled, "error": errors}
 
 
 CASES = [{"cell": cell, "start": start, "seed": seed} for seed in range(SEEDS) for start in STARTS for cell in CELLS]

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from rows import Row, complete
 from starts import started
-from starts_learning import BATCH, CLIP, LENGTH, LR, READOUT, Network, drawn, score
+from starts_learning import BATCH, LENGTH, LR, READOUT, Network, descend, drawn, score
 from torch import Tensor, nn
 
 from multistable import measure
@@ -78,10 +78,7 @@ def followed(start: str, readout_first: bool, seed: int) -> Row:
         rnn.requires_grad_(not readout_first or step >= READOUT)
         sequences, targets = drawn("copy", BATCH, generator)
         loss = F.mse_loss(network(sequences), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimizer.step()
+        descend(network, optimizer, loss)
     return {"length": LENGTH, "vaa before training": round(vaa, 4), "after": found}
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from rows import Row, complete
 from starts import HIDDEN
-from starts_learning import BATCH, BUDGET, CLIP, LENGTH, LR, TESTED, Network, drawn, score
+from starts_learning import BATCH, BUDGET, LENGTH, LR, TESTED, Network, descend, drawn, score
 from torch import Tensor, nn
 
 from multistable import init
@@ -41,10 +41,7 @@ def learnt(length: int, identity: bool, weight: float, seed: int) -> Row:
     while time.process_time() - began < BUDGET:
         sequences, targets = drawn("copy", BATCH, generator, length)
         loss = F.mse_loss(network(sequences), targets) + weight * penalty(rnn)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimizer.step()
+        descend(network, optimizer, loss)
         steps += 1
     return {"steps": steps, "penalty": float(f"{penalty(rnn).item():.3g}"), "test": score(network, test)}
 

@@ -76,6 +76,14 @@ def score(network: Network, test: Batch) -> float:
     return float(f"{right.mean().item():.4g}")
 
 
+def descend(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step of training."""
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+    optimizer.step()
+
+
 def learnt(task: str, cell: str, start: str, seed: int) -> Row:
     """How well a network does after each part of the budget; None where the start itself took longer."""
     if task in DRAWN:
@@ -106,10 +114,7 @@ def learnt(task: str, cell: str, start: str, seed: int) -> Row:
                 which = torch.randint(len(known), (BATCH,), generator=generator)
                 sequences, targets = inputs[:, which], known[which]
             loss = loss_of(network(sequences), targets)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-            optimizer.step()
+            descend(network, optimizer, loss)
             spent += time.process_time() - began
             steps += 1
         scores.append(score(network, test) if in_time else None)

@@ -29,12 +29,10 @@ def learned_after(row: Row) -> int:
 def maze_starts() -> dict[str, list[Row]]:
     """The agents of each start, those first that are optimal soonest in the mean."""
     rows = findings("maze_starts")
-    by_start = {start: [row for row in rows if row["start"] == start] for start in dict.fromkeys(_names(rows))}
+    by_start = {
+        start: [row for row in rows if row["start"] == start] for start in dict.fromkeys(row["start"] for row in rows)
+    }
     return dict(sorted(by_start.items(), key=lambda item: mean(map(learned_after, item[1]))))
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return [row["start"] for row in rows]
 
 
 def mazes() -> str:
@@ -67,8 +65,9 @@ def precision() -> str:
 
 
 def _ended(seeds: Sequence[Row]) -> str:
-    """The lowest error of each seed, and after how many thousand steps training ended."""
-    return ", ".join(f"{min(row['error']):.2g} ({len(row['error']) * row['every'] / 1000:.0f})" for row in seeds)
+    """The lowest error of each seed, and after how many thousand steps it had stalled."""
+    steps = [f"{'' if row['stalled'] else 'more than '}{len(row['error']) * row['every'] / 1000:.0f}" for row in seeds]
+    return ", ".join(f"{min(row['error']):.2g} ({ended})" for row, ended in zip(seeds, steps, strict=True))
 
 
 def manifold() -> str:

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from rows import Row, complete
 from starts import CELLS, started
-from starts_learning import BATCH, CLIP, LR, Network, score
-from torch import Tensor, nn
+from starts_learning import BATCH, LR, Network, descend, score
+from torch import Tensor
 
 from multistable import measure
 from multistable.tasks import copy_first_input
@@ -25,26 +25,28 @@ def drawn(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return inputs.transpose(0, 1), targets[:, None]
 
 
-def followed(cell: str, start: str, seed: int) -> Row:
-    """VAA and the test error in the course of training."""
+def begun(cell: str, start: str, seed: int) -> tuple[Network, Tensor, torch.optim.Adam, torch.Generator]:
+    """A network to train, the sequences that its start saw, (T, B, I), its optimiser, and what draws its batches."""
     inputs, _ = drawn(SEQUENCES, torch.Generator().manual_seed(7000 + seed))
-    test = drawn(TESTED, torch.Generator().manual_seed(2000 + seed))
     rnn, _ = started(cell, start, inputs, seed, layers=1)
     torch.manual_seed(seed)
     network = Network(rnn, 1, 1)
     optimizer = torch.optim.Adam(network.parameters(), lr=LR)
-    generator = torch.Generator().manual_seed(1000 + seed)
+    return network, inputs, optimizer, torch.Generator().manual_seed(1000 + seed)
+
+
+def followed(cell: str, start: str, seed: int) -> Row:
+    """VAA and the test error in the course of training."""
+    network, inputs, optimizer, generator = begun(cell, start, seed)
+    test = drawn(TESTED, torch.Generator().manual_seed(2000 + seed))
     vaa, error = [], []
     for step in range(STEPS + 1):
         if step % EVERY == 0:
-            vaa.append(round(measure(rnn, inputs, n=N, horizon=HORIZON, generator=seed).vaa, 3))
+            vaa.append(round(measure(network.rnn, inputs, n=N, horizon=HORIZON, generator=seed).vaa, 3))
             error.append(score(network, test))
         sequences, targets = drawn(BATCH, generator)
         loss = F.mse_loss(network(sequences), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimizer.step()
+        descend(network, optimizer, loss)
     return {"length": LENGTH, "every": EVERY, "vaa": vaa, "error": error}
 
 

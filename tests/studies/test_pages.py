@@ -191,8 +191,15 @@ def test_which_start(modules: SimpleNamespace) -> None:
     for row in modules.tables_starts.learned("LSTM"):
         if row["task"] == "rows":
             digits.setdefault(row["start"], []).append(row["test"][-1])
-    assert says("an LSTM learns digits as well from it as from chrono gates.", PAGE)
-    assert abs(median(digits["linear autoencoder"]) - median(digits["chrono_"])) < 0.1
+    shares = [f"{100 * median(digits[start]):.0f}" for start in ("linear autoencoder", "chrono_")]
+    assert says(f"nearly as well from it as from chrono gates ({' and '.join(shares)} %).", PAGE)
+    assert max(digits["linear autoencoder"]) > min(digits["chrono_"])
+    by_start: dict[str, list[float]] = {}
+    for row in modules.tables_starts.learned("GRU"):
+        if row["task"] == "rows":
+            by_start.setdefault(row["start"], []).append(row["test"][-1])
+    best = sorted(by_start, key=lambda start: -median(by_start[start]))[:2]
+    assert says("are among the best starts that a GRU was given on digits", PAGE) and "uniform_gates_" in best
 
 
 def test_agents_from_each_start(modules: SimpleNamespace) -> None:
@@ -205,14 +212,23 @@ def test_agents_from_each_start(modules: SimpleNamespace) -> None:
     assert max(one or 1000 for one in firsts["warmup", "GRU"]) == 200
     assert None in firsts["new", "GRU"] and min(one or 1000 for one in firsts["new", "GRU"]) == 280
     assert [firsts["chrono_", cell].count(None) for cell in ("GRU", "LSTM")] == [1, 1]
-    assert says("400 episodes take about half a minute here", PAGE)
-    assert 15 < median(row["seconds of training"] for row in rows_of("maze_starts")) < 45
+    assert all(
+        max(one or 1000 for one in seeds) > 200
+        for (start, cell), seeds in firsts.items()
+        if cell == "GRU" and start != "warmup"
+    )
+    seconds = median(row["seconds of training"] for row in rows_of("maze_starts"))
+    assert says(f"400 episodes take {seconds:.0f} s here in the median", PAGE)
 
 
 def test_the_penalty_on_a_relu_network() -> None:
     errors: dict[tuple[int, bool, bool], list[float]] = {}
     for row in rows_of("manifold"):
         errors.setdefault((row["length"], row["identity"], row["weight"] > 0), []).append(row["test"])
+    best = [
+        row["test"] for row in rows_of("manifold") if (row["length"], row["identity"], row["weight"]) == (20, False, 1)
+    ]
+    assert says(f"with a weight of 1 comes to {median(best):.6f} in the median.", PAGE)
     assert min(errors[20, False, False]) > 1 and max(errors[20, False, True]) < 0.01
     assert all(error > 0.9 for key, several in errors.items() if key[0] == 100 for error in several)
 
@@ -231,6 +247,9 @@ def test_precision_where_training_has_converged() -> None:
     assert says(f"and smaller in {sum(ratio < 1 for ratio in ratios)} of {len(ratios)} networks;", PAGE)
     both = [of_cell for of_cell in least.values() if "warmup, doubled" in of_cell and of_cell["warmup"] < 0.1]
     assert sum(of_cell["warmup, doubled"] > of_cell["warmup"] for of_cell in both) > len(both) / 2
+    steps = {(row["cell"], row["seed"], row["start"]): len(row["error"]) for row in rows_of("convergence")}
+    doubled = [case for case in steps if case[2] == "warmup, doubled"]
+    assert all(steps[case] >= steps[*case[:2], "warmup"] for case in doubled)
 
 
 def test_who_leads() -> None:

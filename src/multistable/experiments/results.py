@@ -177,10 +177,8 @@ def _section(settings: dict[str, Any], runs: Sequence[Run]) -> Section:
     shared = replace(runs[0].config, **(_COMPARED | _OF_WARMUP | _OF_HARDENING | settings))
     groups: dict[tuple[str, str], dict[int, Run]] = {}
     for run in runs:
-        seeds = groups.setdefault((run.config.cell, run.config.variant), {})
-        # Of runs that differ in nothing but what they do without, the one from beside the others.
-        if run.config.seed not in seeds or all(getattr(run.config, key) == getattr(shared, key) for key in _OF_WARMUP):
-            seeds[run.config.seed] = run
+        # Runs that differ in nothing but what they do without have found the same: one stands for them.
+        groups.setdefault((run.config.cell, run.config.variant), {}).setdefault(run.config.seed, run)
     return Section(shared, [Group(cell, variant, [*seeds.values()]) for (cell, variant), seeds in groups.items()])
 
 
